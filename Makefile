@@ -1,0 +1,47 @@
+# Every target installs what it needs from Debian's packages itself (scripts/need) and says so.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+GO      := $(shell command -v go || echo /usr/local/go/bin/go)
+TOOL    := $(GO) tool -modfile=tools/go.mod
+LAB     ?= lab
+
+.PHONY: help build test lint generate lab lab-down bench
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## bin/waddled, bin/waddle, bin/waddle-lab
+	scripts/need go
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
+
+test: ## all tests that run without the appliance VM, with the race detector
+	scripts/need go gcc git iptables nft ip nsenter curl jq
+	$(GO) test -race -timeout 20m ./...
+
+lint: ## gofmt, go vet, staticcheck, shellcheck, breaking changes of the contract
+	scripts/need go gcc shellcheck
+	unformatted=$$(gofmt -l $$(git ls-files '*.go'))
+	if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	shellcheck scripts/* .ci/run $$(git ls-files '*.sh')
+	api/breaking.sh
+
+generate: ## everything that is generated; commit what it changes
+	scripts/need go
+	$(GO) generate ./...
+
+lab: build ## the lab with the example platform applied as far as phase 1, and the proof
+	scripts/need iptables nft ip nsenter
+	test/lab.sh $(LAB)
+
+lab-down: build ## take the lab away
+	bin/waddle-lab down --name $(LAB)
+
+bench: ## ratios, measured side by side
+	scripts/need go iptables nft ip
+	test/bench.sh
