@@ -65,6 +65,36 @@ func (e DifferenceKind) Valid() bool {
 	}
 }
 
+// Defines values for DriftKind.
+const (
+	DriftKindBlocked   DriftKind = "blocked"
+	DriftKindFailed    DriftKind = "failed"
+	DriftKindGate      DriftKind = "gate"
+	DriftKindPending   DriftKind = "pending"
+	DriftKindRepairing DriftKind = "repairing"
+	DriftKindUnknown   DriftKind = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the DriftKind enum.
+func (e DriftKind) Valid() bool {
+	switch e {
+	case DriftKindBlocked:
+		return true
+	case DriftKindFailed:
+		return true
+	case DriftKindGate:
+		return true
+	case DriftKindPending:
+		return true
+	case DriftKindRepairing:
+		return true
+	case DriftKindUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FirewallRuleFamily.
 const (
 	FirewallRuleFamilyIpv4 FirewallRuleFamily = "ipv4"
@@ -386,17 +416,56 @@ type Difference struct {
 // Example: create
 type DifferenceKind string
 
-// Drift A step of a finished phase that was found to differ.
+// Drift An applied step that is not, or no longer, as the platform document says.
 //
-// Example: {"differences":[{"is":"","kind":"change","object":"address vmbr1","want":"10.10.0.1/24"}],"phase":1,"since":"2026-11-24T06:00:00Z","step":"network/bridge","title":"Create internal bridge vmbr1"}
+// Example: {"differences":[{"kind":"change","object":"address vmbr1","want":"10.10.0.1/24"}],"kind":"repairing","phase":1,"seen":"2026-11-24T06:00:05Z","since":"2026-11-24T06:00:00Z","step":"network.bridge","title":"Create internal bridge vmbr1"}
 type Drift struct {
+	// Attempts How often a repair was tried.
+	//
+	// Example: 1
+	Attempts int `json:"attempts,omitempty,omitzero"`
+
 	// Differences What differs.
-	Differences []Difference `json:"differences"`
+	Differences []Difference `json:"differences,omitempty,omitzero"`
+
+	// Error An error as the journal keeps it.
+	//
+	// Example: {"code":"conflict","detail":"cannot create bridge vmbr1: a link of that name is there and is no bridge","hint":"Rename or remove the link vmbr1."}
+	Error *Failure `json:"error,omitempty"`
+
+	// Kind What is done about it. `repairing`: a repair is under way or about to be. `failed`: the repair failed or does
+	// not last, it is tried again at `nextAttempt`. `pending`: the document has changed since it was applied, an
+	// apply is up to the operator. `blocked`: a conflict or an adoption, only the operator can solve it. `gate`: a
+	// gate that was open is closed again. `unknown`: the look failed or waits for another step.
+	//
+	//
+	// Example: repairing
+	Kind DriftKind `json:"kind"`
+
+	// NextAttempt When the next repair is tried.
+	//
+	// Example: 2026-11-24T06:01:00Z
+	NextAttempt time.Time `json:"nextAttempt,omitempty,omitzero"`
+
+	// Operation The id of an operation. Ids sort by time.
+	//
+	// Example: 01JD8Q2S0ZK4
+	Operation OperationID `json:"operation,omitempty,omitzero"`
 
 	// Phase The number of a phase of the plan, 0 to 6.
 	//
 	// Example: 1
 	Phase PhaseNumber `json:"phase"`
+
+	// Reason Why it is not known.
+	//
+	// Example: The bridge vmbr1 is not there yet.
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Seen When it was seen last.
+	//
+	// Example: 2026-11-24T06:00:05Z
+	Seen time.Time `json:"seen"`
 
 	// Since When it was seen first.
 	//
@@ -405,7 +474,7 @@ type Drift struct {
 
 	// Step The stable id of a step.
 	//
-	// Example: network/bridge
+	// Example: network.bridge
 	Step StepID `json:"step"`
 
 	// Title What the step does, in the plan's words.
@@ -414,9 +483,17 @@ type Drift struct {
 	Title string `json:"title"`
 }
 
+// DriftKind What is done about it. `repairing`: a repair is under way or about to be. `failed`: the repair failed or does
+// not last, it is tried again at `nextAttempt`. `pending`: the document has changed since it was applied, an
+// apply is up to the operator. `blocked`: a conflict or an adoption, only the operator can solve it. `gate`: a
+// gate that was open is closed again. `unknown`: the look failed or waits for another step.
+//
+// Example: repairing
+type DriftKind string
+
 // Event One line of an operation's or the daemon's story.
 //
-// Example: {"operation":"01JD8Q2S0ZK4","seq":4711,"state":"changed","step":"network/bridge","time":"2026-11-24T06:00:01Z","type":"step"}
+// Example: {"operation":"01JD8Q2S0ZK4","seq":4711,"state":"changed","step":"network.bridge","time":"2026-11-24T06:00:01Z","type":"step"}
 type Event struct {
 	// Details What differed.
 	Details []Difference `json:"details,omitempty,omitzero"`
@@ -448,7 +525,7 @@ type Event struct {
 
 	// Step The stable id of a step.
 	//
-	// Example: network/bridge
+	// Example: network.bridge
 	Step StepID `json:"step,omitempty,omitzero"`
 
 	// Time When it happened.
@@ -483,7 +560,7 @@ type Failure struct {
 
 	// Step The stable id of a step.
 	//
-	// Example: network/bridge
+	// Example: network.bridge
 	Step StepID `json:"step,omitempty,omitzero"`
 }
 
@@ -656,7 +733,7 @@ type NetworkView struct {
 
 // Operation One durable run of steps.
 //
-// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network/bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
+// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
 type Operation struct {
 	// Areas What it may change while it runs.
 	Areas []string `json:"areas"`
@@ -742,10 +819,10 @@ type OperationKind string
 //
 // Example: {"next":"01JD8Q2S0ZK4","operations":[]}
 type OperationList struct {
-	// Next The id of an operation. Ids sort by time.
+	// Next Where the next page begins; absent on the last one. What it is made of may change.
 	//
 	// Example: 01JD8Q2S0ZK4
-	Next OperationID `json:"next,omitempty,omitzero"`
+	Next PageToken `json:"next,omitempty,omitzero"`
 
 	// Operations The operations.
 	Operations []OperationSummary `json:"operations"`
@@ -760,7 +837,7 @@ type OperationState string
 
 // OperationStep What happened to one step of an operation.
 //
-// Example: {"id":"network/bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}
+// Example: {"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}
 type OperationStep struct {
 	// Differences What differed before.
 	Differences []Difference `json:"differences,omitempty,omitzero"`
@@ -777,7 +854,7 @@ type OperationStep struct {
 
 	// ID The stable id of a step.
 	//
-	// Example: network/bridge
+	// Example: network.bridge
 	ID StepID `json:"id"`
 
 	// Message The last progress, or why it was skipped.
@@ -806,6 +883,9 @@ type OperationStep struct {
 	//
 	// Example: Create internal bridge vmbr1
 	Title string `json:"title"`
+
+	// WaitsFor Of a skipped step: what it needs and is not done.
+	WaitsFor []StepID `json:"waitsFor,omitempty,omitzero"`
 }
 
 // OperationSummary One operation in short.
@@ -860,6 +940,11 @@ type OperationSummary struct {
 	// Example: {"changed":4,"unchanged":2}
 	StepCounts map[string]int `json:"stepCounts"`
 }
+
+// PageToken Where the next page begins; absent on the last one. What it is made of may change.
+//
+// Example: 01JD8Q2S0ZK4
+type PageToken = string
 
 // Phase One phase with its steps.
 //
@@ -964,7 +1049,7 @@ type PhaseSummary struct {
 
 // Plan What an apply, or an undo, of the selection would do now.
 //
-// Example: {"changes":1,"revision":"3f1c0a9be2d4","steps":[{"area":"network","gate":false,"id":"network/bridge","phase":1,"result":{"differences":[{"kind":"create","object":"link vmbr1","want":"bridge without ports"}],"state":"differs"},"title":"Create internal bridge vmbr1","undoable":true}],"taken":"2026-11-24T06:00:00Z"}
+// Example: {"changes":1,"revision":"3f1c0a9be2d4","steps":[{"area":"network","gate":false,"id":"network.bridge","phase":1,"result":{"differences":[{"kind":"create","object":"link vmbr1","want":"bridge without ports"}],"state":"differs"},"title":"Create internal bridge vmbr1","undoable":true}],"taken":"2026-11-24T06:00:00Z"}
 type Plan struct {
 	// Changes How many steps would change something; 0 means that there is nothing to do.
 	//
@@ -987,7 +1072,7 @@ type Plan struct {
 
 // PlanStep One step of a plan.
 //
-// Example: {"area":"network","gate":false,"id":"network/bridge","phase":1,"result":{"state":"done"},"title":"Create internal bridge vmbr1","undoable":true}
+// Example: {"area":"network","gate":false,"id":"network.bridge","phase":1,"result":{"state":"done"},"title":"Create internal bridge vmbr1","undoable":true}
 type PlanStep struct {
 	// Area What it changes. One operation at a time may change one area.
 	//
@@ -1006,7 +1091,7 @@ type PlanStep struct {
 
 	// ID The stable id of a step.
 	//
-	// Example: network/bridge
+	// Example: network.bridge
 	ID StepID `json:"id"`
 
 	// Instruction Of a gate: what to do or look at.
@@ -1322,7 +1407,7 @@ type Status struct {
 
 // StepID The stable id of a step.
 //
-// Example: network/bridge
+// Example: network.bridge
 type StepID = string
 
 // StepState Where a step of an operation stands. `unchanged`: nothing differed. `changed`: applied and looked at again.
@@ -1552,12 +1637,12 @@ type NotFound = Problem
 
 // OperationEnded One durable run of steps.
 //
-// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network/bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
+// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
 type OperationEnded = Operation
 
 // OperationRunning One durable run of steps.
 //
-// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network/bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
+// Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
 type OperationRunning = Operation
 
 // PreconditionFailed An error (RFC 9457).
@@ -1625,8 +1710,8 @@ type ListOperationsParams struct {
 	// Limit How many at most.
 	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
 
-	// Before Only operations older than this one, the `next` of the page before.
-	Before *OperationID `form:"before,omitempty" json:"before,omitempty"`
+	// Page The `next` of the page before.
+	Page *PageToken `form:"page,omitempty" json:"page,omitempty"`
 }
 
 // PostOperationCancelParams defines parameters for PostOperationCancel.
@@ -1932,8 +2017,7 @@ type ClientInterface interface {
 
 	// PostStepAcknowledgeWithBody Confirm a gate
 	//
-	// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-	// step has a slash in it, which is written %2F in the path.
+	// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1942,8 +2026,7 @@ type ClientInterface interface {
 
 	// PostStepAcknowledge Confirm a gate
 	//
-	// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-	// step has a slash in it, which is written %2F in the path.
+	// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2345,8 +2428,7 @@ func (c *Client) PostPhaseRun(ctx context.Context, phase PhaseParam, params *Pos
 
 // PostStepAcknowledgeWithBody Confirm a gate
 //
-// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-// step has a slash in it, which is written %2F in the path.
+// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2365,8 +2447,7 @@ func (c *Client) PostStepAcknowledgeWithBody(ctx context.Context, phase PhasePar
 
 // PostStepAcknowledge Confirm a gate
 //
-// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-// step has a slash in it, which is written %2F in the path.
+// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2962,9 +3043,9 @@ func NewListOperationsRequest(server string, params *ListOperationsParams) (*htt
 
 		}
 
-		if params.Before != nil {
+		if params.Page != nil {
 
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -4124,8 +4205,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostStepAcknowledgeWithBodyWithResponse Confirm a gate
 	//
-	// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-	// step has a slash in it, which is written %2F in the path.
+	// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -4134,8 +4214,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostStepAcknowledgeWithResponse Confirm a gate
 	//
-	// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-	// step has a slash in it, which is written %2F in the path.
+	// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7350,8 +7429,7 @@ func (c *ClientWithResponses) PostPhaseRunWithResponse(ctx context.Context, phas
 
 // PostStepAcknowledgeWithBodyWithResponse Confirm a gate
 //
-// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-// step has a slash in it, which is written %2F in the path.
+// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -7366,8 +7444,7 @@ func (c *ClientWithResponses) PostStepAcknowledgeWithBodyWithResponse(ctx contex
 
 // PostStepAcknowledgeWithResponse Confirm a gate
 //
-// For a gate that a person has to confirm. The note goes into the journal with the caller's name. The id of a
-// step has a slash in it, which is written %2F in the path.
+// For a gate that a person has to confirm. The note goes into the journal with the caller's name.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
