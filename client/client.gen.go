@@ -1565,11 +1565,6 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// AcceptParam RFC 9110 media ranges.
-//
-// Example: application/json
-type AcceptParam = string
-
 // ForceParam Whether to go on.
 //
 // Example: false
@@ -1782,12 +1777,6 @@ type GetPlanParams struct {
 
 	// Step Only this step. May be given several times.
 	Step []StepID `form:"step,omitempty" json:"step,omitempty,omitzero"`
-}
-
-// GetPlatformParams defines parameters for GetPlatform.
-type GetPlatformParams struct {
-	// Accept `application/json` asks for JSON; anything else gets YAML.
-	Accept *AcceptParam `json:"Accept,omitempty"`
 }
 
 // PutPlatformParams defines parameters for PutPlatform.
@@ -2071,7 +2060,7 @@ type ClientInterface interface {
 	// A document that was made invalid by hand is still given out as YAML, so that it can be repaired; as JSON it is 422.
 	//
 	// Corresponds with GET /v1/platform (the `GetPlatform` operationId).
-	GetPlatform(ctx context.Context, params *GetPlatformParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPlatform(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PutPlatformWithBody Write the platform document
 	//
@@ -2542,8 +2531,8 @@ func (c *Client) GetPlan(ctx context.Context, params *GetPlanParams, reqEditors 
 // A document that was made invalid by hand is still given out as YAML, so that it can be repaired; as JSON it is 422.
 //
 // Corresponds with GET /v1/platform (the `GetPlatform` operationId).
-func (c *Client) GetPlatform(ctx context.Context, params *GetPlatformParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPlatformRequest(c.Server, params)
+func (c *Client) GetPlatform(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPlatformRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -3671,7 +3660,7 @@ func NewGetPlanRequest(server string, params *GetPlanParams) (*http.Request, err
 }
 
 // NewGetPlatformRequest constructs an http.Request for the GetPlatform method
-func NewGetPlatformRequest(server string, params *GetPlatformParams) (*http.Request, error) {
+func NewGetPlatformRequest(server string) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3692,21 +3681,6 @@ func NewGetPlatformRequest(server string, params *GetPlatformParams) (*http.Requ
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
-	}
-
-	if params != nil {
-
-		if params.Accept != nil {
-			var headerParam0 string
-
-			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
-			if err != nil {
-				return nil, err
-			}
-
-			req.Header.Set("Accept", headerParam0)
-		}
-
 	}
 
 	return req, nil
@@ -4265,7 +4239,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/platform (the `GetPlatform` operationId).
-	GetPlatformWithResponse(ctx context.Context, params *GetPlatformParams, reqEditors ...RequestEditorFn) (*GetPlatformResponse, error)
+	GetPlatformWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPlatformResponse, error)
 
 	// PutPlatformWithBodyWithResponse Write the platform document
 	//
@@ -7525,8 +7499,8 @@ func (c *ClientWithResponses) GetPlanWithResponse(ctx context.Context, params *G
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/platform (the `GetPlatform` operationId).
-func (c *ClientWithResponses) GetPlatformWithResponse(ctx context.Context, params *GetPlatformParams, reqEditors ...RequestEditorFn) (*GetPlatformResponse, error) {
-	rsp, err := c.GetPlatform(ctx, params, reqEditors...)
+func (c *ClientWithResponses) GetPlatformWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPlatformResponse, error) {
+	rsp, err := c.GetPlatform(ctx, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -1565,11 +1565,6 @@ type Version struct {
 	Version string `json:"version"`
 }
 
-// AcceptParam RFC 9110 media ranges.
-//
-// Example: application/json
-type AcceptParam = string
-
 // ForceParam Whether to go on.
 //
 // Example: false
@@ -1784,12 +1779,6 @@ type GetPlanParams struct {
 	Step []StepID `form:"step,omitempty" json:"step,omitempty,omitzero"`
 }
 
-// GetPlatformParams defines parameters for GetPlatform.
-type GetPlatformParams struct {
-	// Accept `application/json` asks for JSON; anything else gets YAML.
-	Accept *AcceptParam `json:"Accept,omitempty"`
-}
-
 // PutPlatformParams defines parameters for PutPlatform.
 type PutPlatformParams struct {
 	// Force Go on although the caller's own connection would be cut.
@@ -1884,7 +1873,7 @@ type ServerInterface interface {
 	GetPlan(w http.ResponseWriter, r *http.Request, params GetPlanParams)
 	// GetPlatform The platform document
 	// (GET /v1/platform)
-	GetPlatform(w http.ResponseWriter, r *http.Request, params GetPlatformParams)
+	GetPlatform(w http.ResponseWriter, r *http.Request)
 	// PutPlatform Write the platform document
 	// (PUT /v1/platform)
 	PutPlatform(w http.ResponseWriter, r *http.Request, params PutPlatformParams)
@@ -2025,7 +2014,7 @@ func (_ Unimplemented) GetPlan(w http.ResponseWriter, r *http.Request, params Ge
 
 // GetPlatform The platform document
 // (GET /v1/platform)
-func (_ Unimplemented) GetPlatform(w http.ResponseWriter, r *http.Request, params GetPlatformParams) {
+func (_ Unimplemented) GetPlatform(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2819,35 +2808,8 @@ func (siw *ServerInterfaceWrapper) GetPlan(w http.ResponseWriter, r *http.Reques
 // GetPlatform operation middleware
 func (siw *ServerInterfaceWrapper) GetPlatform(w http.ResponseWriter, r *http.Request) {
 
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetPlatformParams
-
-	headers := r.Header
-
-	// ------------- Optional header parameter "Accept" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Accept")]; found {
-		var Accept AcceptParam
-		n := len(valueList)
-		if n != 1 {
-			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Accept", Count: n})
-			return
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Accept", valueList[0], &Accept, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Accept", Err: err})
-			return
-		}
-
-		params.Accept = &Accept
-
-	}
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetPlatform(w, r, params)
+		siw.Handler.GetPlatform(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5827,7 +5789,6 @@ func (response GetPlandefaultApplicationProblemPlusJSONResponse) VisitGetPlanRes
 }
 
 type GetPlatformRequestObject struct {
-	Params GetPlatformParams
 }
 
 type GetPlatformResponseObject interface {
@@ -7714,10 +7675,8 @@ func (sh *strictHandler) GetPlan(w http.ResponseWriter, r *http.Request, params 
 }
 
 // GetPlatform operation middleware
-func (sh *strictHandler) GetPlatform(w http.ResponseWriter, r *http.Request, params GetPlatformParams) {
+func (sh *strictHandler) GetPlatform(w http.ResponseWriter, r *http.Request) {
 	var request GetPlatformRequestObject
-
-	request.Params = params
 
 	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
 		return sh.ssi.GetPlatform(ctx, request.(GetPlatformRequestObject))
