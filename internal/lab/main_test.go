@@ -1,0 +1,44 @@
+package lab
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	ServeIfAsked()
+	upAndDieIfAsked()
+	goleak.VerifyTestMain(m)
+}
+
+// needRoot skips where a lab cannot be, and fails instead in CI.
+func needRoot(t *testing.T) {
+	t.Helper()
+	err := Preflight(Options{HandTyped: true})
+	if err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("this test needs a lab: %v", err)
+	}
+	t.Skipf("this test needs a lab: %v", err)
+}
+
+// startLab brings a lab up for one test and takes it down after.
+func startLab(t *testing.T, o Options) *Lab {
+	t.Helper()
+	needRoot(t)
+	o.Log = func(line string) { t.Log(line) }
+	l, err := Up(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := Down(backgroundContext(), o.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}

@@ -1,0 +1,126 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	serviceEnv   = "WADDLE_LAB_SERVICE"
+	servicePhase = 20 * time.Second // how long the service may take to be ready
+)
+
+// ServeIfAsked turns the program into a lab's service process when Up has started it
+// for that, and never returns then. Otherwise it does nothing. A program that calls Up
+// calls it first thing in main or TestMain.
+func ServeIfAsked() {
+	if os.Getenv(serviceEnv) == "" {
+		return
+	}
+	if len(os.Args) != 4 || os.Args[1] != "serve" || os.Args[2] != "--name" {
+		fmt.Fprintf(os.Stderr, "cannot serve a lab: %s is set, but the arguments are %q\n", serviceEnv, os.Args[1:])
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := Serve(ctx, os.Args[3]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// startService starts the process that holds the host's files and answers as the web
+// server, the name server and the host's own services. It lives until Down.
+func startService(ctx context.Context, o Options) (process, error) {
+	argv, err := serviceCommand(o)
+	if err != nil {
+		return process{}, err
+	}
+	log, err := os.OpenFile(serviceLog(o.Name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return process{}, err
+	}
+	defer func() { _ = log.Close() }()
+	ready, tell, err := os.Pipe()
+	if err != nil {
+		return process{}, err
+	}
+	defer func() { _ = ready.Close() }()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = "/"
+	cmd.Env = append(os.Environ(), serviceEnv+"=1")
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = []*os.File{tell}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setsid:     true,
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWUTS,
+	}
+	// The child inherits the network namespace of the thread that forks it.
+	err = inNetns(netnsPath(o.Name, nodeHost), cmd.Start)
+	_ = tell.Close()
+	if err != nil {
+		return process{}, err
+	}
+	p, err := processOf(cmd.Process.Pid)
+	go func() { _ = cmd.Wait() }() // so that it is no zombie of a long-lived caller; ends with the lab
+	if err != nil {
+		return process{}, err
+	}
+	return p, awaitReady(ctx, o.Name, ready)
+}
+
+func serviceCommand(o Options) ([]string, error) {
+	argv := o.Service
+	if len(argv) == 0 {
+		if os.Getenv(serviceEnv) != "" {
+			return nil, fmt.Errorf("this process is a lab's service itself: the program has to call lab.ServeIfAsked first thing in main or TestMain")
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		argv = []string{self}
+	}
+	return append(append([]string{}, argv...), "serve", "--name", o.Name), nil
+}
+
+// awaitReady reads what the service says on its pipe: "ready", or nothing when it died.
+func awaitReady(ctx context.Context, name string, ready *os.File) error {
+	if err := ready.SetReadDeadline(time.Now().Add(servicePhase)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = ready.SetReadDeadline(time.Now()) })
+	defer stop()
+	said, err := io.ReadAll(io.LimitReader(ready, 64))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if strings.TrimSpace(string(said)) == "ready" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("it was not ready within %s: %s", servicePhase, lastLines(serviceLog(name)))
+	}
+	return fmt.Errorf("it ended at once: %s", lastLines(serviceLog(name)))
+}
+
+// lastLines returns the end of a log for an error message.
+func lastLines(path string) string {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := bytes.Split(bytes.TrimSpace(raw), []byte("\n"))
+	return string(bytes.Join(lines[max(0, len(lines)-8):], []byte(" | ")))
+}
