@@ -4559,13 +4559,13 @@ func (r GetContractResponse) ContentType() string {
 
 // PostApplyResponse200Headers the declared response headers of an HTTP 200 response for PostApply
 type PostApplyResponse200Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
 // PostApplyResponse202Headers the declared response headers of an HTTP 202 response for PostApply
 type PostApplyResponse202Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
@@ -5157,13 +5157,13 @@ func (r GetOperationResponse) ContentType() string {
 
 // PostOperationCancelResponse200Headers the declared response headers of an HTTP 200 response for PostOperationCancel
 type PostOperationCancelResponse200Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
 // PostOperationCancelResponse202Headers the declared response headers of an HTTP 202 response for PostOperationCancel
 type PostOperationCancelResponse202Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
@@ -5582,13 +5582,13 @@ func (r GetPhaseResponse) ContentType() string {
 
 // PostPhaseRunResponse200Headers the declared response headers of an HTTP 200 response for PostPhaseRun
 type PostPhaseRunResponse200Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
 // PostPhaseRunResponse202Headers the declared response headers of an HTTP 202 response for PostPhaseRun
 type PostPhaseRunResponse202Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
@@ -5730,7 +5730,7 @@ func (r PostPhaseRunResponse) ContentType() string {
 
 // PostStepAcknowledgeResponse204Headers the declared response headers of an HTTP 204 response for PostStepAcknowledge
 type PostStepAcknowledgeResponse204Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 }
 
 // PostStepAcknowledgeResponse401Headers the declared response headers of an HTTP 401 response for PostStepAcknowledge
@@ -5966,13 +5966,13 @@ func (r GetPhaseUndoResponse) ContentType() string {
 
 // PostPhaseUndoResponse200Headers the declared response headers of an HTTP 200 response for PostPhaseUndo
 type PostPhaseUndoResponse200Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
 // PostPhaseUndoResponse202Headers the declared response headers of an HTTP 202 response for PostPhaseUndo
 type PostPhaseUndoResponse202Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 
@@ -6863,7 +6863,7 @@ func (r ListTokensResponse) ContentType() string {
 
 // PostTokenResponse201Headers the declared response headers of an HTTP 201 response for PostToken
 type PostTokenResponse201Headers struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 }
 
 // PostTokenResponse401Headers the declared response headers of an HTTP 401 response for PostToken
@@ -7957,7 +7957,7 @@ func ParsePostApplyResponse(rsp *http.Response) (*PostApplyResponse, error) {
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -7974,7 +7974,7 @@ func ParsePostApplyResponse(rsp *http.Response) (*PostApplyResponse, error) {
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -8516,7 +8516,7 @@ func ParsePostOperationCancelResponse(rsp *http.Response) (*PostOperationCancelR
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -8533,7 +8533,7 @@ func ParsePostOperationCancelResponse(rsp *http.Response) (*PostOperationCancelR
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -8956,7 +8956,7 @@ func ParsePostPhaseRunResponse(rsp *http.Response) (*PostPhaseRunResponse, error
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -8973,7 +8973,7 @@ func ParsePostPhaseRunResponse(rsp *http.Response) (*PostPhaseRunResponse, error
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -9105,7 +9105,7 @@ func ParsePostStepAcknowledgeResponse(rsp *http.Response) (*PostStepAcknowledgeR
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 401:
@@ -9346,7 +9346,7 @@ func ParsePostPhaseUndoResponse(rsp *http.Response) (*PostPhaseUndoResponse, err
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -9363,7 +9363,7 @@ func ParsePostPhaseUndoResponse(rsp *http.Response) (*PostPhaseUndoResponse, err
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -10208,7 +10208,7 @@ func ParsePostTokenResponse(rsp *http.Response) (*PostTokenResponse, error) {
 			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.IdempotencyReplayed = value
+			headers.IdempotencyReplayed = &value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 401:

@@ -3244,7 +3244,7 @@ type ForbiddenApplicationProblemPlusJSONResponse Problem
 type NotFoundApplicationProblemPlusJSONResponse Problem
 
 type OperationEndedResponseHeaders struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 type OperationEndedJSONResponse struct {
@@ -3254,7 +3254,7 @@ type OperationEndedJSONResponse struct {
 }
 
 type OperationRunningResponseHeaders struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 	Location            string
 }
 type OperationRunningJSONResponse struct {
@@ -3568,7 +3568,9 @@ func (response PostApply200JSONResponse) VisitPostApplyResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -3584,7 +3586,9 @@ func (response PostApply202JSONResponse) VisitPostApplyResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -4339,7 +4343,9 @@ func (response PostOperationCancel200JSONResponse) VisitPostOperationCancelRespo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -4355,7 +4361,9 @@ func (response PostOperationCancel202JSONResponse) VisitPostOperationCancelRespo
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -4919,7 +4927,9 @@ func (response PostPhaseRun200JSONResponse) VisitPostPhaseRunResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -4935,7 +4945,9 @@ func (response PostPhaseRun202JSONResponse) VisitPostPhaseRunResponse(w http.Res
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -5117,7 +5129,7 @@ type PostStepAcknowledgeResponseObject interface {
 }
 
 type PostStepAcknowledge204ResponseHeaders struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 }
 
 type PostStepAcknowledge204Response struct {
@@ -5125,7 +5137,9 @@ type PostStepAcknowledge204Response struct {
 }
 
 func (response PostStepAcknowledge204Response) VisitPostStepAcknowledgeResponse(w http.ResponseWriter) error {
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(204)
 	return nil
 }
@@ -5465,7 +5479,9 @@ func (response PostPhaseUndo200JSONResponse) VisitPostPhaseUndoResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
@@ -5481,7 +5497,9 @@ func (response PostPhaseUndo202JSONResponse) VisitPostPhaseUndoResponse(w http.R
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
@@ -6661,7 +6679,7 @@ type PostTokenResponseObject interface {
 }
 
 type PostToken201ResponseHeaders struct {
-	IdempotencyReplayed string
+	IdempotencyReplayed *string
 }
 
 type PostToken201JSONResponse struct {
@@ -6676,7 +6694,9 @@ func (response PostToken201JSONResponse) VisitPostTokenResponse(w http.ResponseW
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Idempotency-Replayed", fmt.Sprint(response.Headers.IdempotencyReplayed))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
 	w.WriteHeader(201)
 	_, err := buf.WriteTo(w)
 	return err
