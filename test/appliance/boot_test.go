@@ -1,0 +1,33 @@
+package appliance
+
+import (
+	"strings"
+	"testing"
+)
+
+// run fails the test when the command does not end with status 0.
+func run(t *testing.T, vm *VM, line string) string {
+	t.Helper()
+	out, err := vm.Run(t.Context(), line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestAFreshBootHasEveryServiceRunning(t *testing.T) {
+	vm := ForTest(t, Options{Boot: true})
+	if state, err := vm.Run(t.Context(), "systemctl is-system-running"); state != "running" {
+		t.Errorf("the system is %s (%v), want running:\n%s", state, err, run(t, vm, "systemctl --failed; systemctl list-jobs"))
+	}
+	t.Log(run(t, vm, "systemd-analyze time; systemd-analyze blame | head -15; uname -r; cat /sys/module/zfs/version; free -m"))
+	for _, c := range []struct{ line, want string }{
+		{"ip -4 -o addr show dev vmbr1", "10.10.0.1/24"},
+		{"zpool list -H -o name,health rpool", "rpool\tONLINE"},
+		{"stat -c %F /etc/target", "directory"},
+	} {
+		if got := run(t, vm, c.line); !strings.Contains(got, c.want) {
+			t.Errorf("%s: got %q, want %q in it", c.line, got, c.want)
+		}
+	}
+}
