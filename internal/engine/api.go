@@ -87,6 +87,7 @@ type OperationStep struct {
 	State       StepState    `json:"state"`
 	Differences []Difference `json:"differences,omitempty"` // what differed before
 	Message     string       `json:"message,omitempty"`     // last progress, or why it was skipped
+	WaitsFor    []string     `json:"waitsFor,omitempty"`    // of a skipped step: the needs that are not done
 	Error       *Failure     `json:"error,omitempty"`
 	Started     *time.Time   `json:"started,omitempty"`
 	Ended       *time.Time   `json:"ended,omitempty"`

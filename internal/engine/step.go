@@ -16,8 +16,12 @@ type Step struct {
 	Needs []string // steps that have to be done before this one is looked at or applied
 
 	// Check looks and changes nothing. It may be called at any time and from
-	// several goroutines.
+	// several goroutines, and has to answer within Options.CheckTimeout. A gate
+	// that a person acknowledges may leave it nil: the acknowledgement decides.
 	Check func(ctx context.Context) (Result, error)
+	// CheckEarly lets the engine call Check although a need is not done yet.
+	// Without it the answer then is Unknown, waiting for that need.
+	CheckEarly bool
 	// Apply removes the differences that Check reports. It can be called again
 	// after having been killed anywhere. Nil for a gate.
 	Apply func(ctx context.Context, run *Run) error
