@@ -1,0 +1,121 @@
+package platform
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// leafKind is the YAML type that a leaf is written in.
+type leafKind string
+
+const (
+	textLeaf   leafKind = "text"
+	numberLeaf leafKind = "number"
+)
+
+// rule is what a leaf's type allows. The decoder, the validation, the JSON
+// Schema and the reference page all read this one description.
+type rule struct {
+	kind    leafKind
+	allowed string         // for people: what would be right
+	pattern *regexp.Regexp // of a text; nil when anything goes
+	enum    []string       // of a text; nil when not enumerated
+	max     int64          // the greatest number, or the greatest length of a text in bytes
+	min     int64          // the least number
+	example string
+	secret  bool // a wrong value may be a secret: never repeat it
+}
+
+// ruled is a leaf type that describes itself.
+type ruled interface{ rule() rule }
+
+// explained is a leaf type with a rule that a pattern cannot say. The answer is
+// what is wrong, or empty.
+type explained interface{ wrong() string }
+
+func oneOf(values ...string) rule {
+	return rule{kind: textLeaf, enum: values, allowed: strings.Join(values, " or "), example: values[0]}
+}
+
+func matching(re *regexp.Regexp, maxLen int64, allowed, example string) rule {
+	return rule{kind: textLeaf, pattern: re, max: maxLen, allowed: allowed + ", e.g. " + example, example: example}
+}
+
+func between(lo, hi int64) rule {
+	return rule{kind: numberLeaf, min: lo, max: hi, allowed: fmt.Sprintf("a whole number from %d to %d", lo, hi)}
+}
+
+// ruleOf returns the rule of a leaf type; ok is false when t is no leaf.
+func ruleOf(t reflect.Type) (r rule, ok bool) {
+	switch t {
+	case reflect.TypeFor[netip.Addr]():
+		return rule{kind: textLeaf, allowed: "an IP address, e.g. 10.10.0.2", example: "10.10.0.2"}, true
+	case reflect.TypeFor[netip.Prefix]():
+		return rule{kind: textLeaf, allowed: "an IP address with a prefix length, e.g. 10.10.0.0/24", example: "10.10.0.0/24"}, true
+	case reflect.TypeFor[netip.AddrPort]():
+		return rule{kind: textLeaf, allowed: "an IP address with a port, e.g. 10.10.0.1:3260", example: "10.10.0.1:3260"}, true
+	}
+	if d, is := reflect.Zero(t).Interface().(ruled); is {
+		return d.rule(), true
+	}
+	return rule{}, false
+}
+
+// wrongLeaf says what is wrong with a leaf's value, or nothing.
+func wrongLeaf(v reflect.Value) (message string, r rule) {
+	r, _ = ruleOf(v.Type())
+	switch v.Kind() {
+	case reflect.String:
+		message = wrongText(v.String(), r)
+	case reflect.Int:
+		message = wrongNumber(v.Int(), r)
+	default:
+		if v.IsZero() {
+			message = "has no value"
+		}
+	}
+	if message == "" {
+		if e, is := v.Interface().(explained); is {
+			message = e.wrong()
+		}
+	}
+	return message, r
+}
+
+func wrongText(s string, r rule) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > 8192:
+		return fmt.Sprintf("is %d bytes long", len(s))
+	case r.enum != nil && !slices.Contains(r.enum, s):
+		return quote(s, r) + " is not known here"
+	case r.max > 0 && int64(len(s)) > r.max:
+		return fmt.Sprintf("%s is %d characters long, %d is the most", quote(s, r), len(s), r.max)
+	case r.pattern != nil && !r.pattern.MatchString(s):
+		return quote(s, r) + " is not right"
+	}
+	return ""
+}
+
+func wrongNumber(n int64, r rule) string {
+	if n < r.min || n > r.max {
+		return fmt.Sprintf("%d is out of range", n)
+	}
+	return ""
+}
+
+// quote repeats a wrong value, shortened, unless it may be a secret.
+func quote(s string, r rule) string {
+	if r.secret || looksSecret(s) {
+		return "the value (not shown, because it may be a secret)"
+	}
+	if runes := []rune(s); len(runes) > 60 {
+		s = string(runes[:57]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,103 @@
+package platform
+
+import (
+	"encoding"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// leaf reads one scalar and holds it against its type's rule.
+func (d *decoder) leaf(n ast.Node, v reflect.Value, path string) {
+	r, _ := ruleOf(v.Type())
+	text, plain := scalarText(n)
+	where := d.fallback(nodeSpot(n), path)
+	d.spots[path] = where
+	if _, scalar := n.(ast.ScalarNode); !scalar || describe(n) == "has no value" {
+		d.wrongType(n, path, "a "+string(r.kind), r.allowed)
+		return
+	}
+	switch {
+	case r.kind == numberLeaf && plain:
+		d.refuse(path, where, fmt.Sprintf("%s is a text, not a number", quote(text, r)), r.allowed+", without quotes")
+		return
+	case strings.ContainsAny(text, "\n\r"):
+		d.refuse(path, where, "has more than one line", r.allowed)
+		return
+	}
+	message := d.set(v, text, r)
+	if message == "" && r.kind == textLeaf && !plain && v.Kind() == reflect.String {
+		message = fmt.Sprintf("%s %s, not a text: write \"%s\"", text, describe(n), text)
+	}
+	if message != "" {
+		v.SetZero()
+		d.refuse(path, where, message, r.allowed)
+	}
+}
+
+// set stores text in v and returns what is wrong with it.
+func (d *decoder) set(v reflect.Value, text string, r rule) string {
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text)
+	case reflect.Int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Sprintf("%s is not a whole number", quote(text, r))
+		}
+		v.SetInt(int64(n))
+	default:
+		if err := unmarshal(v, text); err != nil {
+			return err.Error()
+		}
+	}
+	message, _ := wrongLeaf(v)
+	return message
+}
+
+// unmarshal gives netip's types words that an operator knows.
+func unmarshal(v reflect.Value, text string) error {
+	err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
+	switch x := v.Addr().Interface().(type) {
+	case *netip.Addr:
+		return addrError(text, *x, err)
+	case *netip.Prefix:
+		return prefixError(text, *x, err)
+	case *netip.AddrPort:
+		if err != nil || !x.IsValid() {
+			return fmt.Errorf("%s is not an address with a port", quote(text, rule{}))
+		}
+		return addrError(text, x.Addr(), nil)
+	}
+	return err
+}
+
+func addrError(text string, a netip.Addr, err error) error {
+	q := quote(text, rule{})
+	switch {
+	case err != nil && strings.Contains(text, "/"):
+		return fmt.Errorf("%s has a prefix length, which has no place here", q)
+	case err != nil || !a.IsValid():
+		return fmt.Errorf("%s is not an IP address", q)
+	case a.Zone() != "":
+		return fmt.Errorf("%s names an interface, which has no place here", q)
+	case a.Is4In6():
+		return fmt.Errorf("%s is an IPv4 address in IPv6 form: write %s", q, a.Unmap())
+	}
+	return nil
+}
+
+func prefixError(text string, p netip.Prefix, err error) error {
+	q := quote(text, rule{})
+	if err != nil || !p.IsValid() {
+		if _, plain := netip.ParseAddr(text); plain == nil {
+			return fmt.Errorf("%s lacks its prefix length", q)
+		}
+		return fmt.Errorf("%s is not an address with a prefix length", q)
+	}
+	return addrError(text, p.Addr(), nil)
+}

@@ -1,0 +1,100 @@
+package platform
+
+import (
+	"encoding"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+)
+
+// Marshal writes p as YAML: what is set, in the order of the reference. A
+// document with every value is Marshal(p.WithDefaults()), a short one
+// Marshal(Minimal(p)).
+func Marshal(p *Platform) ([]byte, error) {
+	out, err := yaml.MarshalWithOptions(treeOf(reflect.ValueOf(p).Elem()), yaml.Indent(2), yaml.IndentSequence(true))
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the platform as YAML: %w", err)
+	}
+	return out, nil
+}
+
+// treeOf is v in YAML's terms; nil for what is not set.
+func treeOf(v reflect.Value) any {
+	if _, leaf := ruleOf(v.Type()); leaf {
+		return leafValue(v)
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return treeOf(v.Elem())
+	case reflect.Slice:
+		var list []any
+		for i := range v.Len() {
+			list = append(list, treeOf(v.Index(i)))
+		}
+		return list
+	}
+	tree := yaml.MapSlice{}
+	for _, f := range fieldsOf(v.Type()) {
+		if fv := v.Field(f.index); !fv.IsZero() {
+			tree = append(tree, yaml.MapItem{Key: f.name, Value: treeOf(fv)})
+		}
+	}
+	return tree
+}
+
+func leafValue(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.String:
+		return v.String()
+	case reflect.Int:
+		return v.Int()
+	}
+	text, err := v.Interface().(encoding.TextMarshaler).MarshalText()
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// textAt is the value at path for a message; empty for what is no leaf or not there.
+func textAt(p *Platform, path string) string {
+	v := reflect.ValueOf(p).Elem()
+	for _, key := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		if v = child(v, key); !v.IsValid() {
+			return ""
+		}
+	}
+	if _, leaf := ruleOf(v.Type()); !leaf {
+		return ""
+	}
+	return fmt.Sprint(leafValue(v))
+}
+
+func child(v reflect.Value, key string) reflect.Value {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	switch v.Kind() {
+	case reflect.Slice:
+		var i int
+		if _, err := fmt.Sscanf(key, "%d", &i); err == nil && i < v.Len() {
+			return v.Index(i)
+		}
+	case reflect.Struct:
+		if _, leaf := v.Interface().(netip.Addr); leaf {
+			return reflect.Value{}
+		}
+		for _, f := range fieldsOf(v.Type()) {
+			if f.name == key {
+				return v.Field(f.index)
+			}
+		}
+	}
+	return reflect.Value{}
+}
