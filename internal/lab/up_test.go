@@ -10,8 +10,6 @@ import (
 
 func backgroundContext() context.Context { return context.Background() }
 
-func upAndDieIfAsked() {}
-
 func TestALabHasAnInternetAScannerAndAHost(t *testing.T) {
 	l := startLab(t, Options{Name: "basics"})
 	for _, tc := range []struct {

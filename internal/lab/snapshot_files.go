@@ -1,0 +1,101 @@
+package lab
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+// snapSysctls lists the values of the network namespace that an operator sets. Those of
+// a single link are left out but for three.
+func (l *Lab) snapSysctls(context.Context) ([]string, error) {
+	var lines []string
+	err := l.Host.Do(func() error {
+		return filepath.WalkDir("/proc/sys/net", func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if d.IsDir() || !wantedSysctl(path) {
+				return nil
+			}
+			value, err := os.ReadFile(path)
+			if err != nil { // write-only, or of a protocol that is not there
+				return nil
+			}
+			key := strings.TrimPrefix(path, "/proc/sys/")
+			lines = append(lines, fmt.Sprintf("%s = %s", key, strings.TrimSpace(string(value))))
+			return nil
+		})
+	})
+	return sorted(lines), err
+}
+
+var linkSysctls = map[string]bool{"forwarding": true, "rp_filter": true, "disable_ipv6": true}
+
+func wantedSysctl(path string) bool {
+	parts := strings.Split(strings.TrimPrefix(path, "/proc/sys/net/"), "/")
+	switch {
+	case parts[0] == "ipv4" || parts[0] == "ipv6":
+		if len(parts) == 2 {
+			return true
+		}
+		if parts[1] != "conf" || len(parts) != 4 {
+			return false
+		}
+		return parts[2] == "all" || parts[2] == "default" || linkSysctls[parts[3]]
+	case parts[0] == "bridge":
+		return true
+	}
+	return len(parts) == 2 && parts[0] == "netfilter" && !movingSysctl[parts[1]]
+}
+
+// movingSysctl change by themselves.
+var movingSysctl = map[string]bool{"nf_conntrack_count": true}
+
+// snapFiles lists what the host's /etc has in the overlay, which is all in which it
+// differs from the machine's: kind, mode, owner, and what is in it.
+func (l *Lab) snapFiles(context.Context) ([]string, error) {
+	var lines []string
+	err := l.Host.Do(func() error {
+		upper := filepath.Join(overlayDir, "upper")
+		return filepath.WalkDir(upper, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if path == upper {
+				return nil
+			}
+			line, err := describeFile(filepath.Join("/etc", strings.TrimPrefix(path, upper)), path)
+			lines = append(lines, line)
+			return err
+		})
+	})
+	return sorted(lines), err
+}
+
+// describeFile says what overlayfs keeps at path; a character device 0/0 stands for a
+// removed file.
+func describeFile(name, path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	head := fmt.Sprintf("%s %s %d:%d", name, info.Mode(), st.Uid, st.Gid)
+	switch {
+	case info.Mode()&os.ModeCharDevice != 0 && st.Rdev == 0:
+		return name + " removed", nil
+	case info.Mode()&os.ModeSymlink != 0:
+		to, err := os.Readlink(path)
+		return head + " -> " + to, err
+	case info.Mode().IsRegular():
+		content, err := os.ReadFile(path)
+		return fmt.Sprintf("%s %d bytes sha256 %x", head, len(content), sha256.Sum256(content)), err
+	}
+	return head, nil
+}

@@ -1,0 +1,159 @@
+package zfs
+
+import (
+	"sort"
+	"strings"
+
+	driver "github.com/waddle-social/waddle/pkg/zfs"
+)
+
+func (p *Pool) promote(args []string) (string, error) {
+	if len(args) != 1 {
+		return "", misuse("missing clone filesystem argument")
+	}
+	n := p.nodes[args[0]]
+	switch {
+	case n == nil:
+		return "", refuse("cannot open '%s': dataset does not exist", args[0])
+	case n.Origin == "":
+		return "", refuse("cannot promote '%s': not a cloned filesystem", args[0])
+	}
+	dataset, _, _ := strings.Cut(n.Origin, "@")
+	origin := p.nodes[dataset]
+	upTo := p.nodes[n.Origin].Order
+	// The origin's snapshots up to the one that was cloned become the clone's.
+	var moved []*node
+	for _, b := range p.snapshotsOf(dataset) {
+		if b.Order <= upTo {
+			moved = append(moved, b)
+		}
+	}
+	for _, s := range moved {
+		_, name, _ := strings.Cut(s.Name, "@")
+		if p.nodes[n.Name+"@"+name] != nil {
+			return "", refuse("cannot promote '%s': conflicting snapshot '%s@%s'", n.Name, n.Name, name)
+		}
+	}
+	promoted, demoted := n.copy(), origin.copy()
+	promoted.Origin, demoted.Origin = origin.Origin, n.Name+"@"+strings.TrimPrefix(n.Origin, dataset+"@")
+	for _, s := range moved {
+		if err := p.move(s, n.Name+"@"+strings.TrimPrefix(s.Name, dataset+"@")); err != nil {
+			return "", err
+		}
+	}
+	if err := p.save(promoted); err != nil {
+		return "", err
+	}
+	return "", p.save(demoted)
+}
+
+// snapshotsOf returns a dataset's snapshots, oldest first.
+func (p *Pool) snapshotsOf(dataset string) []*node {
+	var found []*node
+	for _, n := range p.nodes {
+		if strings.HasPrefix(n.Name, dataset+"@") {
+			found = append(found, n)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Order < found[j].Order })
+	return found
+}
+
+// move gives a node another name, and tells its clones.
+func (p *Pool) move(n *node, to string) error {
+	old := n.Name
+	moved := n.copy()
+	moved.Name = to
+	if err := p.save(moved); err != nil {
+		return err
+	}
+	for _, c := range p.clonesOf(old) {
+		changed := p.nodes[c].copy()
+		changed.Origin = to
+		if err := p.save(changed); err != nil {
+			return err
+		}
+	}
+	delete(p.nodes, old)
+	if n.Type == driver.Volumes {
+		p.unlink(old)
+		p.link(moved)
+	}
+	return removeFile(p.metaFile(old))
+}
+
+func (p *Pool) rename(args []string) (string, error) {
+	o, err := getopt(args, "pfur")
+	if err != nil {
+		return "", err
+	}
+	if err := o.operands(2, 2); err != nil {
+		return "", err
+	}
+	from, to := o.rest[0], o.rest[1]
+	n := p.nodes[from]
+	if n == nil {
+		return "", refuse("cannot open '%s': dataset does not exist", from)
+	}
+	what := "cannot rename '" + from + "'"
+	if p.nodes[to] != nil {
+		return "", refuse("cannot rename to '%s': dataset already exists", to)
+	}
+	if below(to, from) {
+		return "", refuse("cannot rename to '%s': New dataset name cannot be a descendant of current dataset name", to)
+	}
+	if p.busy(from) {
+		return "", refuse("%s: dataset is busy", what)
+	}
+	if err := p.place("cannot rename to '"+to+"'", to, o.has('p')); err != nil {
+		return "", err
+	}
+	for _, b := range p.below(from) {
+		if err := p.move(p.nodes[b], to+strings.TrimPrefix(b, from)); err != nil {
+			return "", err
+		}
+	}
+	return "", p.move(p.nodes[from], to)
+}
+
+func (p *Pool) rollback(args []string) (string, error) {
+	o, err := getopt(args, "rRf")
+	if err != nil {
+		return "", err
+	}
+	if err := o.operands(1, 1); err != nil {
+		return "", err
+	}
+	s := p.nodes[o.rest[0]]
+	if s == nil || s.Type != driver.Snapshots {
+		return "", refuse("cannot open '%s': dataset does not exist", o.rest[0])
+	}
+	dataset, _, _ := strings.Cut(s.Name, "@")
+	var newer []string
+	for _, other := range p.snapshotsOf(dataset) {
+		if other.Order > s.Order {
+			newer = append(newer, other.Name)
+		}
+	}
+	if len(newer) > 0 && !o.has('r') && !o.has('R') {
+		return "", refuse("cannot rollback to '%s': more recent snapshots or bookmarks exist\nuse '-r' to force deletion of the following snapshots and bookmarks:\n%s", s.Name, strings.Join(newer, "\n"))
+	}
+	for _, name := range newer {
+		if clones := p.clonesOf(name); len(clones) > 0 {
+			return "", refuse("cannot rollback to '%s': clones of previous snapshots exist\nuse '-R' to force deletion of the following clones and dependents:\n%s", s.Name, strings.Join(clones, "\n"))
+		}
+	}
+	for _, name := range newer {
+		if err := p.forget(p.nodes[name]); err != nil {
+			return "", err
+		}
+	}
+	back := p.nodes[dataset].copy()
+	back.Size = s.Size
+	if s.Size > 0 {
+		if err := p.refill(back, s); err != nil {
+			return "", err
+		}
+	}
+	return "", p.save(back)
+}
