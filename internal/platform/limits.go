@@ -25,7 +25,7 @@ func prepared(data []byte) []byte {
 // level of nesting. The first such thing ends the search.
 func bounds(data []byte) (spot, string, string) {
 	if len(data) > MaxBytes {
-		return spot{1, 1}, fmt.Sprintf("the document has %d bytes", len(data)), fmt.Sprintf("at most %d bytes", MaxBytes)
+		return spot{1, 1}, "the document is too large", fmt.Sprintf("at most %d bytes (256 KiB)", MaxBytes)
 	}
 	nesting := 0
 	for i, line := range bytes.Split(data, []byte("\n")) {

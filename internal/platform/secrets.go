@@ -63,7 +63,9 @@ func (s *Secrets) fill() {
 	or(&i.ISCSIChap, s.ref("iscsi-chap"))
 }
 
-func (s *Secrets) ref(item string) Reference { return Reference("op://" + string(s.Vault) + "/" + item) }
+func (s *Secrets) ref(item string) Reference {
+	return Reference("op://" + string(s.Vault) + "/" + item)
+}
 
 func (s *Secrets) check(f *faults) {
 	const items = "spec.secrets.items."

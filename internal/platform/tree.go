@@ -3,9 +3,7 @@ package platform
 import (
 	"encoding"
 	"fmt"
-	"net/netip"
 	"reflect"
-	"strings"
 
 	"github.com/goccy/go-yaml"
 )
@@ -62,39 +60,14 @@ func leafValue(v reflect.Value) any {
 	return string(text)
 }
 
-// textAt is the value at path for a message; empty for what is no leaf or not there.
+// textAt is the value at path for a message; empty for what is no leaf or not set.
 func textAt(p *Platform, path string) string {
-	v := reflect.ValueOf(p).Elem()
-	for _, key := range strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
-		if v = child(v, key); !v.IsValid() {
-			return ""
-		}
+	v, err := reach(reflect.ValueOf(p.Clone()).Elem(), path)
+	if err != nil || v.IsZero() {
+		return ""
 	}
 	if _, leaf := ruleOf(v.Type()); !leaf {
 		return ""
 	}
 	return fmt.Sprint(leafValue(v))
-}
-
-func child(v reflect.Value, key string) reflect.Value {
-	if v.Kind() == reflect.Pointer {
-		v = v.Elem()
-	}
-	switch v.Kind() {
-	case reflect.Slice:
-		var i int
-		if _, err := fmt.Sscanf(key, "%d", &i); err == nil && i < v.Len() {
-			return v.Index(i)
-		}
-	case reflect.Struct:
-		if _, leaf := v.Interface().(netip.Addr); leaf {
-			return reflect.Value{}
-		}
-		for _, f := range fieldsOf(v.Type()) {
-			if f.name == key {
-				return v.Field(f.index)
-			}
-		}
-	}
-	return reflect.Value{}
 }
