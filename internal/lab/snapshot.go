@@ -34,6 +34,7 @@ func (l *Lab) Snapshot(ctx context.Context) (string, error) {
 		{"iptables", func(ctx context.Context) ([]string, error) { return l.snapTables(ctx, "iptables-save") }},
 		{"ip6tables", func(ctx context.Context) ([]string, error) { return l.snapTables(ctx, "ip6tables-save") }},
 		{"nftables", l.snapNFT},
+		{"legacy iptables", l.snapLegacy},
 		{"sysctl", l.snapSysctls},
 		{"files", l.snapFiles},
 	}

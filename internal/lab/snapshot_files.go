@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // snapSysctls lists the values of the network namespace that an operator sets. Those of
@@ -57,45 +59,55 @@ func wantedSysctl(path string) bool {
 // movingSysctl change by themselves.
 var movingSysctl = map[string]bool{"nf_conntrack_count": true}
 
-// snapFiles lists what the host's /etc has in the overlay, which is all in which it
-// differs from the machine's: kind, mode, owner, and what is in it.
+// snapFiles lists where the host's /etc differs from the machine's: kind, mode, owner,
+// and what is in it. That is what the overlay holds, but for what it copied up and what
+// has become again what it was.
 func (l *Lab) snapFiles(context.Context) ([]string, error) {
-	var lines []string
+	held := map[string]string{}
 	err := l.Host.Do(func() error {
 		upper := filepath.Join(overlayDir, "upper")
-		return filepath.WalkDir(upper, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
+		return filepath.WalkDir(upper, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || path == upper {
 				return err
 			}
-			if path == upper {
-				return nil
-			}
-			line, err := describeFile(filepath.Join("/etc", strings.TrimPrefix(path, upper)), path)
-			lines = append(lines, line)
+			name := filepath.Join("/etc", strings.TrimPrefix(path, upper))
+			held[name], err = describeFile(path)
 			return err
 		})
 	})
+	var lines []string
+	for name, what := range held {
+		if machines, err := describeFile(name); err != nil || machines != what {
+			lines = append(lines, name+" "+what)
+		}
+	}
 	return sorted(lines), err
 }
 
-// describeFile says what overlayfs keeps at path; a character device 0/0 stands for a
-// removed file.
-func describeFile(name, path string) (string, error) {
+// describeFile says what is at path. In the upper directory of an overlay a character
+// device 0/0 stands for a removed file, and an opaque directory for one that hides the
+// machine's.
+func describeFile(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err
 	}
 	st := info.Sys().(*syscall.Stat_t)
-	head := fmt.Sprintf("%s %s %d:%d", name, info.Mode(), st.Uid, st.Gid)
+	head := fmt.Sprintf("%s %d:%d", info.Mode(), st.Uid, st.Gid)
 	switch {
 	case info.Mode()&os.ModeCharDevice != 0 && st.Rdev == 0:
-		return name + " removed", nil
+		return "removed", nil
 	case info.Mode()&os.ModeSymlink != 0:
 		to, err := os.Readlink(path)
 		return head + " -> " + to, err
 	case info.Mode().IsRegular():
 		content, err := os.ReadFile(path)
 		return fmt.Sprintf("%s %d bytes sha256 %x", head, len(content), sha256.Sum256(content)), err
+	case info.IsDir():
+		mark := make([]byte, 1)
+		if n, err := unix.Getxattr(path, "trusted.overlay.opaque", mark); err == nil && n == 1 && mark[0] == 'y' {
+			head += " in place of the machine's"
+		}
 	}
 	return head, nil
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -48,11 +49,10 @@ func idleTable(table []string) bool {
 // snapNFT lists the tables of nftables that iptables does not show, where nft is
 // installed: iptables' own are in the other two lists, in iptables' words.
 func (l *Lab) snapNFT(ctx context.Context) ([]string, error) {
-	cmd := l.Host.Command(ctx, "nft", "--stateless", "list", "ruleset")
 	if _, err := exec.LookPath("nft"); err != nil {
 		return []string{"nft is not installed on this machine"}, nil
 	}
-	out, err := cmd.Output()
+	out, err := l.Host.Command(ctx, "nft", "--stateless", "list", "ruleset").Output()
 	if err != nil {
 		return nil, withStderr(err)
 	}
@@ -61,7 +61,7 @@ func (l *Lab) snapNFT(ctx context.Context) ([]string, error) {
 	for line := range strings.Lines(string(out)) {
 		line = strings.TrimRight(line, "\n")
 		if strings.HasPrefix(line, "table ") {
-			skip = iptablesTable[strings.TrimSuffix(line, " {")]
+			skip = iptablesTable.MatchString(line)
 		}
 		if !skip && line != "" && !strings.HasPrefix(line, "#") {
 			lines = append(lines, line)
@@ -70,15 +70,8 @@ func (l *Lab) snapNFT(ctx context.Context) ([]string, error) {
 	return lines, nil
 }
 
-var iptablesTable = func() map[string]bool {
-	names := map[string]bool{}
-	for _, family := range []string{"ip", "ip6"} {
-		for _, table := range []string{"filter", "nat", "mangle", "raw", "security"} {
-			names["table "+family+" "+table] = true
-		}
-	}
-	return names
-}()
+// iptablesTable matches the heading of a table that iptables-nft and ip6tables-nft keep.
+var iptablesTable = regexp.MustCompile(`^table ip6? (filter|nat|mangle|raw|security) \{$`)
 
 // withStderr adds what the program said to the error of a failed Output.
 func withStderr(err error) error {
@@ -87,4 +80,23 @@ func withStderr(err error) error {
 		return errors.Join(err, errors.New(strings.TrimSpace(string(status.Stderr))))
 	}
 	return err
+}
+
+// snapLegacy lists the tables that the older flavour of iptables keeps, by name: neither
+// the lab nor waddled makes any, and any that appears is worth seeing.
+func (l *Lab) snapLegacy(context.Context) ([]string, error) {
+	var lines []string
+	err := l.Host.Do(func() error {
+		for _, family := range []string{"ip", "ip6"} {
+			names, err := os.ReadFile("/proc/thread-self/net/" + family + "_tables_names")
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			for _, name := range strings.Fields(string(names)) {
+				lines = append(lines, family+" "+name)
+			}
+		}
+		return nil
+	})
+	return sorted(lines), err
 }

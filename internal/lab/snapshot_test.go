@@ -69,6 +69,8 @@ func TestASnapshotShowsEveryKindOfChange(t *testing.T) {
 		{"a sysctl", "sysctl -w net.ipv4.ip_forward=1", "sysctl -w net.ipv4.ip_forward=0", "net/ipv4/ip_forward = 1"},
 		{"a new file", "echo a > /etc/waddle-a", "rm /etc/waddle-a", "/etc/waddle-a -rw-r--r-- 0:0 2 bytes"},
 		{"a changed file", "echo a >> /etc/sysctl.conf", "sed -i '$d' /etc/sysctl.conf", "/etc/sysctl.conf"},
+		{"a removed file of the machine", "mv /etc/passwd /etc/pass", "mv /etc/pass /etc/passwd", "/etc/passwd removed"},
+		{"a file in a directory of the machine", "echo a > /etc/profile.d/x", "rm /etc/profile.d/x", "/etc/profile.d/x"},
 		{"a mode", "chmod 600 /etc/sysctl.conf", "chmod 644 /etc/sysctl.conf", "/etc/sysctl.conf -rw-------"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
