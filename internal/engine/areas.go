@@ -47,15 +47,8 @@ func (e *Engine) hold(r *runner) {
 	}
 }
 
-// release takes them back and wakes the reconciler. An operation that stands
-// still keeps its areas: Resume will go on with it.
+// release takes them back and wakes the reconciler. The caller holds e.mu.
 func (e *Engine) release(r *runner) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.running, r.op.ID)
-	if !r.ended {
-		return
-	}
 	for _, a := range r.op.Areas {
 		if e.holders[a] == r.op.ID {
 			delete(e.holders, a)

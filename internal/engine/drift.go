@@ -124,13 +124,13 @@ func (b *driftBook) nextTry() (at time.Time, any bool) {
 	return at, any
 }
 
-// waiting returns the steps whose repair is to be tried again.
-func (b *driftBook) waiting() map[string]bool {
+// steps returns the steps whose report is like that.
+func (b *driftBook) steps(like func(DriftReport) bool) map[string]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	steps := map[string]bool{}
 	for id, r := range b.reports {
-		if r.Kind == DriftFailed {
+		if like(r) {
 			steps[id] = true
 		}
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -25,7 +24,6 @@ type Engine struct {
 
 	mu      sync.Mutex
 	closing bool
-	quiet   chan struct{}      // closed when Close begins
 	running map[string]*runner // by operation
 	holders map[string]string  // area → operation
 	turns   map[string]uint64  // area → how often an operation took it
@@ -43,7 +41,7 @@ func New(o Options) (*Engine, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Engine{
 		o: o, log: o.Log, journal: newJournal(o.State), drift: newDriftBook(),
-		ctx: ctx, stop: stop, quiet: make(chan struct{}),
+		ctx: ctx, stop: stop,
 		running: map[string]*runner{}, holders: map[string]string{}, turns: map[string]uint64{},
 		ended: make(chan struct{}),
 	}, nil
@@ -54,10 +52,7 @@ func New(o Options) (*Engine, error) {
 // The state file stays open.
 func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
-	if !e.closing {
-		e.closing = true
-		close(e.quiet)
-	}
+	e.closing = true
 	e.mu.Unlock()
 	defer e.stop()
 	idle := make(chan struct{})
@@ -72,8 +67,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	case <-idle:
 		return nil
 	case <-time.After(closeGrace):
-		return fmt.Errorf("cannot wait for the running step any longer, the next start takes it up: %w",
-			errors.Join(context.Cause(ctx)))
+		return fmt.Errorf("cannot wait for the running step any longer, the next start takes it up: %w", ctx.Err())
 	}
 }
 

@@ -16,7 +16,8 @@ func (r *runner) finish() {
 	steps := slices.Clone(r.op.Steps)
 	r.mu.Unlock()
 	left := unfinished(steps)
-	if len(left) > 0 && !r.isCancelled() {
+	inside := slices.ContainsFunc(left, func(i int) bool { return steps[i].State == StepRunning })
+	if len(left) > 0 && (!r.isCancelled() || inside) {
 		return
 	}
 	for _, i := range left {
@@ -26,7 +27,7 @@ func (r *runner) finish() {
 	if len(left) > 0 {
 		state = OpCancelled
 	}
-	r.end("operation-end", state, failed, steps, left)
+	r.end(state, failed, steps, left)
 }
 
 // unfinished returns the indexes of the steps that were not reached.
@@ -39,20 +40,26 @@ func unfinished(steps []OperationStep) (left []int) {
 	return left
 }
 
-func (r *runner) end(op string, state OperationState, failed *Failure, steps []OperationStep, indexes []int) {
+func (r *runner) end(state OperationState, failed *Failure, steps []OperationStep, indexes []int) {
 	finish := Event{Type: EventOperation, Operation: r.op.ID, State: string(state)}
 	if failed != nil {
 		finish.Step, finish.Message = failed.Step, failed.Detail
 	}
-	ok := r.put(op, steps, indexes, func(c *change) error {
-		err := c.header(r.op.ID, func(h *header) { h.State, h.Error, h.Ended = state, failed, &c.now })
+	// Whoever sees the end may start the next operation at once, so the areas
+	// are free before anybody else can ask for them.
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	ok := r.put("operation-end", steps, indexes, func(c *change) error {
+		last, err := c.event(finish)
 		if err != nil {
 			return err
 		}
-		return c.events(finish)
+		return c.header(r.op.ID, func(h *header) {
+			h.State, h.Error, h.Ended, h.LastEvent = state, failed, &c.now, last
+		})
 	})
 	if ok {
-		r.ended = true
+		r.e.release(r)
 		r.e.log.Info("operation ended", "operation", r.op.ID, "kind", r.op.Kind, "state", state)
 	}
 }

@@ -27,6 +27,7 @@ const (
 type header struct {
 	Operation
 	FirstEvent uint64 `json:"firstEvent"`
+	LastEvent  uint64 `json:"lastEvent,omitempty"` // once it is final
 }
 
 // record is what outlives operations of one step.

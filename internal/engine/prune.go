@@ -1,101 +1,124 @@
 package engine
 
 import (
-	"strings"
+	"bytes"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/waddle-social/waddle/internal/state"
 )
 
 // looseEvents is how many events that belong to no operation are kept.
 const looseEvents = 10_000
 
 // prune forgets ended operations that are too many or too old, with their
-// events, and the oldest events that belong to none.
+// events. Seq and the numbers of operations go on rising.
 func (e *Engine) prune() {
 	if e.ctx.Err() != nil {
 		return
 	}
-	old, err := e.outdated()
-	if err == nil && (len(old.operations) > 0 || len(old.events) > 0) {
-		err = e.journal.write("prune", func(c *change) error { return old.remove(c.tx) })
+	gone, err := e.outdated(time.Now().Add(-e.o.Keep.Age))
+	if err == nil && len(gone) > 0 {
+		err = e.journal.write("prune", func(c *change) error {
+			for _, h := range gone {
+				if err := c.forget(h); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	if err != nil {
-		e.log.Error("cannot prune the journal", "error", err)
+		e.log.Error("cannot prune the operations", "error", err)
 	}
 }
 
-type outdated struct {
-	operations []string
-	events     [][]byte
-}
-
-func (e *Engine) outdated() (old outdated, err error) {
-	limit := time.Now().Add(-e.o.Keep.Age)
+func (e *Engine) outdated(limit time.Time) (gone []header, err error) {
+	kept := 0
 	err = e.o.State.View(func(tx *bbolt.Tx) error {
-		gone := map[string]bool{}
-		kept := 0
-		err := operations.EachBack(tx, nil, func(_ []byte, h header) (bool, error) {
+		return operations.EachBack(tx, nil, func(_ []byte, h header) (bool, error) {
 			switch {
 			case !h.Final():
 			case kept >= e.o.Keep.Count || h.Ended.Before(limit):
-				gone[h.ID] = true
-				old.operations = append(old.operations, h.ID)
+				gone = append(gone, h)
 			default:
 				kept++
 			}
 			return true, nil
 		})
-		if err != nil {
-			return err
-		}
-		loose := 0
-		return events.EachBack(tx, nil, func(k []byte, ev Event) (bool, error) {
-			if ev.Operation == "" {
-				loose++
-			}
-			if gone[ev.Operation] || (ev.Operation == "" && (loose > looseEvents || ev.Time.Before(limit))) {
-				old.events = append(old.events, append([]byte{}, k...))
-			}
-			return true, nil
-		})
 	})
-	return old, err
+	return gone, err
 }
 
-func (o outdated) remove(tx *bbolt.Tx) error {
-	for _, id := range o.operations {
-		if err := operations.Delete(tx, []byte(id)); err != nil {
-			return err
-		}
-		if err := removeSteps(tx, id+"/"); err != nil {
-			return err
-		}
+// forget removes an ended operation, its steps and its events.
+func (c *change) forget(h header) error {
+	if err := operations.Delete(c.tx, []byte(h.ID)); err != nil {
+		return err
 	}
-	for _, k := range o.events {
-		if err := events.Delete(tx, k); err != nil {
-			return err
-		}
+	prefix := []byte(h.ID + "/")
+	err := remove(c.tx, operationSteps, prefix, func(k []byte, _ OperationStep) (bool, bool) {
+		mine := bytes.HasPrefix(k, prefix)
+		return mine, mine
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return remove(c.tx, events, eventKey(h.FirstEvent), func(_ []byte, ev Event) (bool, bool) {
+		return ev.Operation == h.ID, ev.Seq < h.LastEvent
+	})
 }
 
-func removeSteps(tx *bbolt.Tx, prefix string) error {
+// remove deletes from the key on what fn calls gone, as long as it wants more.
+func remove[T any](tx *bbolt.Tx, b state.Bucket[T], from []byte, fn func(k []byte, v T) (gone, more bool)) error {
 	var keys [][]byte
-	err := operationSteps.Each(tx, []byte(prefix), func(k []byte, _ OperationStep) (bool, error) {
-		if !strings.HasPrefix(string(k), prefix) {
-			return false, nil
+	err := b.Each(tx, from, func(k []byte, v T) (bool, error) {
+		gone, more := fn(k, v)
+		if gone {
+			keys = append(keys, slices.Clone(k))
 		}
-		keys = append(keys, append([]byte{}, k...))
-		return true, nil
+		return more, nil
 	})
 	if err != nil {
 		return err
 	}
 	for _, k := range keys {
-		if err := operationSteps.Delete(tx, k); err != nil {
+		if err := b.Delete(tx, k); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// pruneLoose forgets events that belong to no operation and are too many or
+// too old. It reads every event, so it is for the timer.
+func (e *Engine) pruneLoose() {
+	limit := time.Now().Add(-e.o.Keep.Age)
+	var old [][]byte
+	loose := 0
+	err := e.o.State.View(func(tx *bbolt.Tx) error {
+		return events.EachBack(tx, nil, func(k []byte, ev Event) (bool, error) {
+			if ev.Operation != "" {
+				return true, nil
+			}
+			if loose++; loose > looseEvents || ev.Time.Before(limit) {
+				old = append(old, slices.Clone(k))
+			}
+			return true, nil
+		})
+	})
+	if err == nil && len(old) > 0 {
+		err = e.journal.write("prune", func(c *change) error {
+			for _, k := range old {
+				if err := events.Delete(c.tx, k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		e.log.Error("cannot prune the events", "error", err)
+	}
 }

@@ -31,8 +31,9 @@ type watch struct {
 	due      bool             // want has been collected long enough
 	debounce <-chan time.Time // until it is
 	looking  chan lookReport  // nil when no look is under way
+	looked   time.Time        // when the last look ended
 	deferred map[string]bool  // steps whose area an operation holds
-	freed    <-chan struct{}  // when that may be over
+	freed    <-chan struct{}  // closed when an operation has ended since the last look began
 }
 
 // lookReport is what a look leaves to do.
@@ -44,6 +45,7 @@ type lookReport struct {
 func (w *watch) run(ctx context.Context) error {
 	timer := time.NewTicker(w.e.o.ReconcileEvery)
 	defer timer.Stop()
+	w.freed = w.e.whenEnded()
 	for {
 		w.begin(ctx)
 		retry, stop := w.retry()
@@ -59,15 +61,13 @@ func (w *watch) run(ctx context.Context) error {
 		case <-w.debounce:
 			w.debounce, w.due = nil, true
 		case <-w.freed:
-			w.add(agenda{steps: w.deferred})
-			w.freed, w.deferred, w.due = nil, nil, true
+			w.operationEnded()
 		case <-retry:
-			w.due = true
-			w.add(agenda{steps: w.e.drift.waiting()})
+			w.soon(w.e.drift.steps(func(r DriftReport) bool { return r.Kind == DriftFailed }))
 		case <-timer.C:
 			w.onTimer(ctx)
 		case r := <-w.looking:
-			w.looking, w.deferred, w.freed = nil, r.deferred, r.freed
+			w.looking, w.looked, w.deferred, w.freed = nil, time.Now(), r.deferred, r.freed
 		}
 		stop()
 	}
@@ -96,6 +96,22 @@ func (w *watch) triggered(kind string, open bool) {
 	}
 }
 
+// operationEnded looks again at what had to wait and at what was reported: an
+// apply may have put it right.
+func (w *watch) operationEnded() {
+	again := w.e.drift.steps(func(DriftReport) bool { return true })
+	maps.Copy(again, w.deferred)
+	w.deferred = nil
+	w.freed = w.e.whenEnded()
+	w.soon(again)
+}
+
+// soon looks at the steps as soon as no other look is under way.
+func (w *watch) soon(steps map[string]bool) {
+	w.add(agenda{steps: steps})
+	w.due = w.due || len(steps) > 0
+}
+
 // onTimer looks at everything, and takes up operations that stood still
 // because the journal could not be written.
 func (w *watch) onTimer(ctx context.Context) {
@@ -103,6 +119,7 @@ func (w *watch) onTimer(ctx context.Context) {
 		w.e.log.Error("cannot take up an operation that stood still", "error", err)
 	}
 	w.e.prune()
+	w.e.pruneLoose()
 	w.add(agenda{kinds: map[string]bool{WatchAll: true}})
 	w.due = true
 }
@@ -118,12 +135,19 @@ func (w *watch) add(a agenda) {
 	maps.Copy(w.want.steps, a.steps)
 }
 
+// breath is the least time between a look and a retry, so that a repair that
+// cannot even begin makes no hot loop.
+const breath = time.Second
+
 // retry fires when a failed repair is due again. No look is started for it
 // while one is under way.
 func (w *watch) retry() (<-chan time.Time, func() bool) {
 	at, any := w.e.drift.nextTry()
 	if !any || w.looking != nil {
 		return nil, func() bool { return false }
+	}
+	if soonest := w.looked.Add(breath); at.Before(soonest) {
+		at = soonest
 	}
 	t := time.NewTimer(time.Until(at))
 	return t.C, t.Stop

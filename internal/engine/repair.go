@@ -34,9 +34,6 @@ func (e *Engine) repairDrift(ctx context.Context, about agenda) (left lookReport
 		}
 	}
 	left.deferred = l.deferred
-	if len(l.deferred) == 0 {
-		left.freed = nil
-	}
 	return left
 }
 
@@ -103,6 +100,7 @@ func (l *driftLook) judge() bool {
 			l.mend = append(l.mend, s.ID)
 		}
 		if l.e.drift.found(report, now) {
+			l.e.log.Warn("drift", "step", s.ID, "kind", report.Kind, "differences", told(report.Differences), "reason", report.Reason)
 			news = append(news, Event{Type: EventDrift, Step: s.ID, State: string(report.Kind), Message: report.Reason, Details: report.Differences})
 		}
 	}

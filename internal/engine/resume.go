@@ -155,6 +155,7 @@ func (o *Operation) rebase(g *Graph) error {
 		}
 		if old[at].State != StepRunning {
 			old[at].State, old[at].Error, old[at].WaitsFor = StepPending, nil, nil
+			old[at].Started, old[at].Ended = nil, nil
 		}
 		old[at].Title, old[at].Phase = fresh.Title, fresh.Phase
 	}
@@ -184,10 +185,11 @@ func (e *Engine) interrupt(op *Operation, step string, why error) error {
 		if err != nil || !found {
 			return errors.Join(err, noOperation(op.ID))
 		}
-		op.State, op.Error, op.Ended = OpInterrupted, failed, &c.now
-		if err := c.putOperation(header{Operation: *op, FirstEvent: h.FirstEvent}); err != nil {
+		last, err := c.event(Event{Type: EventOperation, Operation: op.ID, Step: step, State: string(OpInterrupted), Message: failed.Detail})
+		if err != nil {
 			return err
 		}
-		return c.events(Event{Type: EventOperation, Operation: op.ID, Step: step, State: string(OpInterrupted), Message: failed.Detail})
+		op.State, op.Error, op.Ended = OpInterrupted, failed, &c.now
+		return c.putOperation(header{Operation: *op, FirstEvent: h.FirstEvent, LastEvent: last})
 	})
 }

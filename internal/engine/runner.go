@@ -15,7 +15,6 @@ type runner struct {
 	at    map[string]int
 	first map[string][]string // per step, the selected ones that come before it
 	needs *outside
-	ended bool // its end is in the journal
 
 	mu        sync.Mutex
 	cancelled bool

@@ -27,7 +27,7 @@ func (e *Engine) start(g *Graph, req Request) (*Operation, error) {
 		return nil, err
 	}
 	switch req.Kind {
-	case KindApply, KindReconcile:
+	case KindApply:
 	case KindUndo:
 		if err := e.undoable(g, selected); err != nil {
 			return nil, err
@@ -73,9 +73,17 @@ func (e *Engine) begin(r *runner) {
 	e.hold(r)
 	e.work.Go(func() {
 		r.run()
-		e.release(r)
+		e.gone(r)
 		e.prune()
 	})
+}
+
+// gone forgets the runner. An operation that stands still keeps its areas:
+// Resume will go on with it.
+func (e *Engine) gone(r *runner) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.running, r.op.ID)
 }
 
 func (c *change) newOperation(op *Operation) error {

@@ -7,16 +7,16 @@ import (
 
 // update writes one step's new state, what fn adds to the transaction, and the
 // events that tell of it. It reports false when the operation must stop.
-func (r *runner) update(op string, i int, change func(s *OperationStep), fn func(c *change) error, told ...Event) bool {
+func (r *runner) update(op string, i int, change func(s *OperationStep), fn func(c *change) error) bool {
 	r.mu.Lock()
 	next := slices.Clone(r.op.Steps)
 	r.mu.Unlock()
 	change(&next[i])
-	return r.put(op, next, []int{i}, fn, told...)
+	return r.put(op, next, []int{i}, fn)
 }
 
 // put writes the steps at indexes. Only after that they count in memory.
-func (r *runner) put(op string, steps []OperationStep, indexes []int, fn func(c *change) error, told ...Event) bool {
+func (r *runner) put(op string, steps []OperationStep, indexes []int, fn func(c *change) error) bool {
 	if r.stopped() != nil {
 		return false
 	}
@@ -28,13 +28,8 @@ func (r *runner) put(op string, steps []OperationStep, indexes []int, fn func(c 
 				return err
 			}
 		}
-		for _, ev := range told {
-			if _, err := c.event(ev); err != nil {
-				return err
-			}
-		}
 		for _, i := range indexes {
-			if _, err := c.event(r.stepEvent(steps[i])); err != nil {
+			if err := c.events(r.stepEvent(steps[i])); err != nil {
 				return err
 			}
 		}
@@ -115,6 +110,9 @@ func (r *runner) isCancelled() bool {
 // fail writes that the step failed. A step whose context ended has not failed:
 // the next daemon takes it up.
 func (r *runner) fail(i int, err error, differences []Difference) {
+	if r.stopped() == nil {
+		r.e.log.Warn("step failed", "operation", r.op.ID, "step", r.now(i).ID, "error", err)
+	}
 	r.update("step-failed", i, func(s *OperationStep) {
 		s.State = StepFailed
 		s.Error = failure(s.ID, err)
