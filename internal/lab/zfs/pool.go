@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	gozfs "github.com/mistifyio/go-zfs/v3"
 
 	driver "github.com/waddle-social/waddle/pkg/zfs"
@@ -141,7 +140,12 @@ func (p *Pool) save(n *node) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(p.metaFile(n.Name), b, 0o600); err != nil {
+	// No fsync: the state has to outlive the process, not the machine.
+	file := p.metaFile(n.Name)
+	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
+		return err
+	}
+	if err := os.Rename(file+".new", file); err != nil {
 		return err
 	}
 	p.nodes[n.Name] = n
