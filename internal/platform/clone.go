@@ -10,7 +10,7 @@ func (p *Platform) Clone() *Platform {
 }
 
 func copyInto(dst, src reflect.Value) {
-	if _, leaf := ruleOf(src.Type()); leaf {
+	if isLeaf(src.Type()) {
 		dst.Set(src)
 		return
 	}

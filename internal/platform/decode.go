@@ -27,7 +27,7 @@ func (d *decoder) refuse(path string, where spot, message, allowed string) {
 }
 
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
-	if _, leaf := ruleOf(v.Type()); leaf {
+	if isLeaf(v.Type()) {
 		d.leaf(n, v, path)
 		return
 	}
@@ -117,7 +117,7 @@ func (d *decoder) missing(f field, t reflect.Type, path string) {
 		d.broken[path] = true
 		return
 	}
-	if _, leaf := ruleOf(t); leaf || t.Kind() != reflect.Struct {
+	if isLeaf(t) || t.Kind() != reflect.Struct {
 		return
 	}
 	for _, sub := range fieldsOf(t) {

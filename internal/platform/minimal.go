@@ -28,7 +28,7 @@ func (m *minimizer) value(v reflect.Value, required bool) {
 	if v.IsZero() || !required && m.spare(v) {
 		return
 	}
-	if _, leaf := ruleOf(v.Type()); leaf {
+	if isLeaf(v.Type()) {
 		return
 	}
 	switch v.Kind() {

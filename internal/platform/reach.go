@@ -32,7 +32,7 @@ func reachField(v reflect.Value, name string) (reflect.Value, error) {
 		}
 		v = v.Elem()
 	}
-	if _, leaf := ruleOf(v.Type()); leaf || v.Kind() != reflect.Struct {
+	if isLeaf(v.Type()) || v.Kind() != reflect.Struct {
 		return v, fmt.Errorf("there is no key %s below a single value or a list", strconv.Quote(shorten(name)))
 	}
 	for _, f := range fieldsOf(v.Type()) {

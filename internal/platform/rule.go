@@ -49,6 +49,15 @@ func between(lo, hi int64) rule {
 	return rule{kind: numberLeaf, min: lo, max: hi, allowed: fmt.Sprintf("a whole number from %d to %d", lo, hi)}
 }
 
+// isLeaf reports whether t is written as one scalar.
+func isLeaf(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[netip.Addr](), reflect.TypeFor[netip.Prefix](), reflect.TypeFor[netip.AddrPort]():
+		return true
+	}
+	return t.Implements(reflect.TypeFor[ruled]())
+}
+
 // ruleOf returns the rule of a leaf type; ok is false when t is no leaf.
 func ruleOf(t reflect.Type) (r rule, ok bool) {
 	switch t {

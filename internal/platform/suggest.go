@@ -87,7 +87,7 @@ func walkType(t reflect.Type, path string, visit func(path string, f field, t re
 		if ft.Kind() == reflect.Pointer {
 			ft = ft.Elem()
 		}
-		if _, leaf := ruleOf(ft); !leaf && ft.Kind() == reflect.Struct {
+		if !isLeaf(ft) && ft.Kind() == reflect.Struct {
 			walkType(ft, p, visit)
 		}
 	}

@@ -21,7 +21,7 @@ func Marshal(p *Platform) ([]byte, error) {
 
 // treeOf is v in YAML's terms; nil for what is not set.
 func treeOf(v reflect.Value) any {
-	if _, leaf := ruleOf(v.Type()); leaf {
+	if isLeaf(v.Type()) {
 		return leafValue(v)
 	}
 	switch v.Kind() {
@@ -66,7 +66,7 @@ func textAt(p *Platform, path string) string {
 	if err != nil || v.IsZero() {
 		return ""
 	}
-	if _, leaf := ruleOf(v.Type()); !leaf {
+	if !isLeaf(v.Type()) {
 		return ""
 	}
 	return fmt.Sprint(leafValue(v))

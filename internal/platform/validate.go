@@ -18,7 +18,7 @@ func (p *Platform) Validate() error {
 
 // check holds every leaf that is set against its rule.
 func (d *decoder) check(v reflect.Value, path string) {
-	if _, leaf := ruleOf(v.Type()); leaf {
+	if isLeaf(v.Type()) {
 		if message, r := wrongLeaf(v); message != "" {
 			d.refuse(path, spot{}, message, r.allowed)
 		}
