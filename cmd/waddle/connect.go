@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/config"
+)
+
+// version is set when the program is built.
+var version = "unknown"
+
+// connect returns the client of the daemon that the settings name. No connection
+// is made yet.
+func (a *app) connect() (*client.Connection, error) {
+	t, err := a.target()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(client.Options{
+		Server: t.Server, Token: t.Token, TokenFile: t.TokenFile, CAFile: t.CAFile,
+		SSHConnection: sshConnection(a.getenv, "/proc"),
+		UserAgent:     "waddle/" + version,
+	})
+	if err != nil {
+		return nil, usagef("", "%s", err)
+	}
+	return c, nil
+}
+
+// target says which daemon the settings name.
+func (a *app) target() (config.Target, error) {
+	f, _, err := a.configFile()
+	if err != nil {
+		return config.Target{}, err
+	}
+	t, err := config.Resolve(f, config.Flags{
+		Server: a.flags.server, Context: a.flags.context, TokenFile: a.flags.tokenFile, CAFile: a.flags.caFile,
+	}, a.getenv)
+	if err != nil {
+		return config.Target{}, usagef("", "%s", err)
+	}
+	return t, nil
+}
+
+// need returns the object of an answer, which is missing when something else
+// than waddled answered.
+func need[T any](object *T, status string) (*T, error) {
+	if object == nil {
+		return nil, fmt.Errorf("cannot understand the answer: HTTP status %s without the expected object; is this waddled?", status)
+	}
+	return object, nil
+}

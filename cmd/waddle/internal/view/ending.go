@@ -1,0 +1,47 @@
+package view
+
+import (
+	"strings"
+	"time"
+
+	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
+)
+
+// Ending is the line below an operation that was watched to its end, and what
+// the open gates ask for.
+func Ending(o client.Operation, st console.Style) string {
+	counts := map[string]int{}
+	for _, s := range o.Steps {
+		counts[string(s.State)]++
+	}
+	line := string(o.State)
+	if !o.Ended.IsZero() {
+		line += " in " + o.Ended.Sub(o.Created).Round(100*time.Millisecond).String()
+	}
+	if n := stepCounts(counts); n != "" {
+		line += ": " + n
+	}
+	paint := st.Good
+	if o.State != client.OperationStateDone {
+		paint = st.Bad
+	}
+	if o.State == client.OperationStateWaiting {
+		paint = st.Warn
+	}
+	return paint(line) + "\n" + openGates(o.Steps, st)
+}
+
+func openGates(steps []client.OperationStep, st console.Style) string {
+	var b strings.Builder
+	for _, s := range steps {
+		if s.State != client.StepStateGate {
+			continue
+		}
+		b.WriteString(st.Warn("open gate: "+Printable(s.Title)) + st.Dim("  "+s.ID) + "\n")
+		if s.Message != "" {
+			b.WriteString(indented("  ", s.Message))
+		}
+	}
+	return b.String()
+}

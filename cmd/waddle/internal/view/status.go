@@ -1,0 +1,73 @@
+package view
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
+)
+
+// Status is how the daemon and the host are, worst news last, where it is read.
+func Status(s client.Status, c Clock, st console.Style) string {
+	rows := [][]string{
+		{"daemon", fmt.Sprintf("waddled %s, started %s", s.Version, c.ago(s.Started))},
+		{"platform", document(s.Platform)},
+	}
+	for i, l := range s.Listeners {
+		name := ""
+		if i == 0 {
+			name = "API"
+		}
+		rows = append(rows, []string{name, listener(l)})
+	}
+	if s.TLS != nil {
+		rows = append(rows, []string{"CA", s.TLS.CaFile + ", SHA-256 " + s.TLS.CaFingerprint})
+	}
+	running := "nothing"
+	if len(s.Running) > 0 {
+		running = strings.Join(s.Running, ", ") + " (waddle op watch)"
+	}
+	rows = append(rows, []string{"running", running})
+	if s.Last != nil {
+		rows = append(rows, []string{"last", fmt.Sprintf("%s %s: %s, %s", s.Last.ID, what(s.Last.Kind, s.Last.Selection), s.Last.State, c.ago(s.Last.Created))})
+		if s.Last.Error != nil {
+			rows = append(rows, []string{"", s.Last.Error.Detail})
+		}
+	}
+	if len(s.Drift) == 0 {
+		rows = append(rows, []string{"drift", "none seen"})
+		return Columns(rows...)
+	}
+	return Columns(rows...) + drift(s.Drift, c, st)
+}
+
+func document(p client.PlatformStatus) string {
+	switch {
+	case !p.Present:
+		return "none yet: waddle init proposes one for this host"
+	case !p.Valid:
+		return "NOT VALID: " + p.Detail
+	}
+	return p.Name + ", revision " + p.Revision
+}
+
+func listener(l client.Listener) string {
+	text := string(l.Network) + " " + l.Address
+	if l.State != client.ListenerStateListening {
+		text += ": " + strings.ToUpper(string(l.State)) + ", " + l.Detail
+	}
+	return text
+}
+
+func drift(all []client.Drift, c Clock, st console.Style) string {
+	var b strings.Builder
+	b.WriteString("\n" + st.Bad("Drift: something differs in what was finished and is not repaired yet") + "\n")
+	for _, d := range all {
+		fmt.Fprintf(&b, "  %s (phase %d, %s)\n", Printable(d.Title), d.Phase, c.ago(d.Since))
+		for _, one := range d.Differences {
+			b.WriteString(difference(one, st))
+		}
+	}
+	return b.String()
+}
