@@ -28,12 +28,12 @@ type world struct {
 	applied map[string]int // calls of Apply, per step
 	checked map[string]int // calls of Check, per step
 	broken  map[string]error
-	faults  []string // rules that were broken
-	acting  map[string]string
+	faults  []string              // rules that were broken
+	hit     func(op string) error // called between the halves of a change; nil for nothing
 }
 
 func newWorld() *world {
-	return &world{things: map[string]string{}, applied: map[string]int{}, checked: map[string]int{}, broken: map[string]error{}, acting: map[string]string{}}
+	return &world{things: map[string]string{}, applied: map[string]int{}, checked: map[string]int{}, broken: map[string]error{}}
 }
 
 func (w *world) String() string {
@@ -103,8 +103,7 @@ func (w *world) stepTo(id, want string, phase int, needs ...string) Step {
 			if err := w.broken[id]; err != nil {
 				return err
 			}
-			w.things[id] = want
-			return nil
+			return w.change(id, want)
 		},
 		Undo: &Undo{
 			Capture: func(context.Context) (json.RawMessage, error) { return json.Marshal(w.get(id)) },
@@ -126,11 +125,27 @@ func (w *world) stepTo(id, want string, phase int, needs ...string) Step {
 				if err := w.brokenStep("undo " + id); err != nil {
 					return err
 				}
-				w.set(id, was)
-				return nil
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				return w.change(id, was)
 			},
 		},
 	}
+}
+
+// change is not atomic: it can be killed before, half way and at the end.
+func (w *world) change(id, to string) error {
+	for _, v := range []string{"half", to} {
+		if w.hit != nil {
+			if err := w.hit("world:" + id); err != nil {
+				return err
+			}
+		}
+		if w.things[id] = v; v == "" {
+			delete(w.things, id)
+		}
+	}
+	return nil
 }
 
 func (w *world) brokenStep(id string) error {
