@@ -1,0 +1,222 @@
+package netfw
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// LookRules compares the rules in the kernel and in the rule files with what
+// follows from cfg. Rules of others are notes, unless they say the same as ours
+// (adopt) or the opposite (conflict) before ours exist. A jump that is not the
+// first rule of its chain is a note too, as others may have reasons to come
+// first; only a rule that ends everything before the jump is a difference.
+func (d *Driver) LookRules(ctx context.Context, cfg RuleConfig) (Finding, error) {
+	f, _, err := d.lookRules(ctx, cfg)
+	return f, err
+}
+
+// rulesLook is what a look saw and an apply needs.
+type rulesLook struct {
+	cfg   RuleConfig
+	set   RuleSet
+	snap  *snapshot
+	tools *tools
+}
+
+func (d *Driver) lookRules(ctx context.Context, cfg RuleConfig) (Finding, *rulesLook, error) {
+	var f Finding
+	set, err := Rules(cfg)
+	if err != nil {
+		return f, nil, err
+	}
+	snap, t, err := d.snapshotRules(ctx)
+	if err != nil {
+		return f, nil, err
+	}
+	for _, fam := range families {
+		if err := d.lookFamily(&f, cfg, fam, set.Of(fam), snap.rules[fam]); err != nil {
+			return f, nil, err
+		}
+	}
+	return f, &rulesLook{cfg, set, snap, t}, nil
+}
+
+func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains []Chain, is saved) error {
+	file, exists, err := d.read(d.ruleFile(fam))
+	if err != nil {
+		return err
+	}
+	for _, c := range chains {
+		own := is.chain(c.Table, c.Name)
+		lookChain(f, fam, c, own)
+		hook := is.chain(c.Table, c.Hook)
+		lookJump(f, fam, c, hook)
+		lookForeignRules(f, fam, cfg, c, hook, own != nil || fileHas(file, c))
+	}
+	if want := mergeFile(file, fam, chains, cfg.Parts); !bytes.Equal(file, want) {
+		f.add(Difference{Kind: createOrChange(exists), Object: "file " + d.ruleFile(fam), Is: string(file), Want: string(want)})
+	}
+	return d.lookPersisted(f, cfg, fam, chains, is, file)
+}
+
+func ruleObject(fam Family, table, chain string) string {
+	return fmt.Sprintf("rule %s/%s %s", fam, table, chain)
+}
+
+// lookChain compares our chain rule by rule.
+func lookChain(f *Finding, fam Family, c Chain, is *savedChain) {
+	object := ruleObject(fam, c.Table, c.Name)
+	if is == nil {
+		f.add(Difference{Kind: Create, Object: object, Want: strings.Join(c.Rules, "\n")})
+		return
+	}
+	if sameRules(c, is) {
+		return
+	}
+	before := len(f.Differences)
+	left := map[string]int{}
+	for _, r := range is.rules {
+		left[r.normal]++
+	}
+	for _, r := range c.Rules {
+		if n := normalText(r); left[n] > 0 {
+			left[n]--
+		} else {
+			f.add(Difference{Kind: Create, Object: object, Want: r})
+		}
+	}
+	for _, r := range slices.Backward(is.rules) {
+		if left[r.normal] > 0 {
+			left[r.normal]--
+			f.add(Difference{Kind: Remove, Object: object, Is: r.text})
+		}
+	}
+	if len(f.Differences) == before {
+		f.add(Difference{Kind: Change, Object: object, Is: strings.Join(is.texts(), "\n"), Want: strings.Join(c.Rules, "\n"), Note: "the order differs"})
+	}
+}
+
+func sameRules(c Chain, is *savedChain) bool {
+	return is != nil && slices.EqualFunc(c.Rules, is.rules, func(want string, r savedRule) bool { return normalText(want) == r.normal })
+}
+
+func lookJump(f *Finding, fam Family, c Chain, hook *savedChain) {
+	object := ruleObject(fam, c.Table, c.Hook)
+	switch n := hook.count(normalText(c.jump())); {
+	case n == 0:
+		f.add(Difference{Kind: Create, Object: object, Want: c.jump(), Note: "as the first rule"})
+	case n > 1:
+		f.add(Difference{Kind: Change, Object: object, Is: fmt.Sprintf("%s, %d times", c.jump(), n), Want: c.jump()})
+	case blockedBy(c, hook) != "":
+		f.add(Difference{Kind: Change, Object: object, Is: blockedBy(c, hook) + " before " + c.jump(), Want: c.jump(), Note: "ours are never asked; the jump moves to the first place"})
+	}
+}
+
+// jumpAt returns the place of the first jump to c in its hook, or -1.
+func jumpAt(c Chain, hook *savedChain) int {
+	if hook == nil {
+		return -1
+	}
+	jump := normalText(c.jump())
+	return slices.IndexFunc(hook.rules, func(r savedRule) bool { return r.normal == jump })
+}
+
+// blockedBy returns the rule before our jump that ends every packet's way.
+func blockedBy(c Chain, hook *savedChain) string {
+	for i := 0; i < jumpAt(c, hook); i++ {
+		if opts := ruleOptions(hook.rules[i].text); len(opts) == 1 && isFinal(opts[0]) {
+			return hook.rules[i].text
+		}
+	}
+	return ""
+}
+
+func isFinal(o option) bool {
+	return o.name == "-j" && (o.value == "ACCEPT" || o.value == "DROP" || o.value == "REJECT")
+}
+
+func endsSomething(r savedRule) bool { return slices.ContainsFunc(ruleOptions(r.text), isFinal) }
+
+// lookForeignRules says what of others is in the chain that jumps to ours.
+// owned is true once our chain is there or promised by the rule file: from then
+// on nothing of others stands in the way of a repair.
+func lookForeignRules(f *Finding, fam Family, cfg RuleConfig, c Chain, hook *savedChain, owned bool) {
+	if hook == nil {
+		return
+	}
+	object := ruleObject(fam, c.Table, c.Hook)
+	var before, after []string
+	foreign, at := 0, jumpAt(c, hook)
+	for i, r := range hook.rules {
+		switch {
+		case isOwnJump(fam, r):
+			continue
+		case !owned && slices.Contains(adoptable(cfg, c), r.normal):
+			f.add(Difference{Kind: Adopt, Object: object, Is: r.text, Note: fmt.Sprintf("the line moves into %s, in one transaction", c.Name)})
+			continue
+		case !owned && contradicts(cfg, c, r):
+			f.add(Difference{Kind: Conflict, Object: object, Is: r.text, Want: strings.Join(c.Rules, "\n"),
+				Note: "this rule says the opposite of ours, which come first; remove it, or change the platform file"})
+			continue
+		}
+		foreign++
+		if i < at && endsSomething(r) {
+			before = append(before, r.text)
+		}
+		if i > at && accepts(r) {
+			after = append(after, r.text)
+		}
+	}
+	if foreign > 0 {
+		f.note("%s has %s of others, left alone", object, count(foreign, "rule"))
+	}
+	if len(before) > 0 {
+		f.note("%s: decided before ours are asked: %s", object, strings.Join(before, "; "))
+	}
+	if c.Part == PartInput && len(c.Rules) > 0 && len(after) > 0 {
+		f.note("%s: never reached, as ours end with a drop: %s", object, strings.Join(after, "; "))
+	}
+}
+
+func accepts(r savedRule) bool {
+	return slices.ContainsFunc(ruleOptions(r.text), func(o option) bool { return o.name == "-j" && o.value == "ACCEPT" })
+}
+
+func isOwnJump(fam Family, r savedRule) bool {
+	return slices.ContainsFunc(ownChains(fam), func(c Chain) bool { return r.normal == normalText(c.jump()) })
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// lookPersisted looks at what netfilter-persistent would load at boot.
+func (d *Driver) lookPersisted(f *Finding, cfg RuleConfig, fam Family, chains []Chain, is saved, file []byte) error {
+	name := persistedFile(fam)
+	b, ok, err := d.read(name)
+	if err != nil || !ok {
+		return err
+	}
+	for _, c := range chains {
+		_, lines := withoutAdoptable(b, cfg, []Chain{c})
+		owned := is.chain(c.Table, c.Name) != nil || fileHas(file, c)
+		for _, l := range lines {
+			if owned {
+				f.note("%s still has %q, which ours say as well", name, l)
+				continue
+			}
+			f.add(Difference{Kind: Adopt, Object: "file " + name + ", " + c.Table + " " + c.Hook, Is: l,
+				Note: fmt.Sprintf("the line moves to %s; a copy of the file is kept in %s", d.ruleFile(fam), adoptedDir)})
+		}
+		if bytes.Contains(b, []byte(":"+c.Name+" ")) {
+			f.note("%s holds a copy of our chain %s, as netfilter-persistent saved it; it is replaced when ours are loaded", name, c.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,54 @@
+package netfw
+
+import "context"
+
+// snapshot is what a look at the kernel's rules saw.
+type snapshot struct {
+	generation uint32 // 0 with the legacy flavour, which has none
+	rules      map[Family]saved
+}
+
+// snapshotRules lists the rules of both families. With the nf_tables flavour it
+// starts no process when the ruleset's generation is that of the last look.
+func (d *Driver) snapshotRules(ctx context.Context) (*snapshot, *tools, error) {
+	d.look.Lock()
+	defer d.look.Unlock()
+	t, err := d.findTools()
+	if err != nil {
+		return nil, nil, err
+	}
+	before := uint32(0)
+	if t.flavour == NFTables {
+		if before, err = generation(); err != nil {
+			return nil, nil, err
+		}
+		if d.last != nil && d.last.generation == before {
+			return d.last, t, nil
+		}
+	}
+	s, err := d.freshSnapshot(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	d.last = nil
+	if t.flavour == NFTables {
+		// A change between the two listings would make one of them old.
+		if after, err := generation(); err == nil && after == before {
+			s.generation = after
+			d.last = s
+		}
+	}
+	return s, t, nil
+}
+
+func (d *Driver) freshSnapshot(ctx context.Context, t *tools) (*snapshot, error) {
+	s := &snapshot{rules: map[Family]saved{}}
+	for _, f := range families {
+		rules, err := d.save(ctx, t, f)
+		if err != nil {
+			return nil, err
+		}
+		s.rules[f] = rules
+	}
+	return s, nil
+}
