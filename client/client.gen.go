@@ -614,10 +614,142 @@ type Health struct {
 // Example: ok
 type HealthStatus string
 
-// HostFacts What was seen on the host.
+// HostDisk A block device.
 //
-// Example: {"cores":6,"node":"pve1","ramBytes":33554432000}
-type HostFacts map[string]interface{}
+// Example: {"bytes":1024209543168,"name":"nvme0n1"}
+type HostDisk struct {
+	// Bytes Its size in bytes.
+	//
+	// Example: 1024209543168
+	Bytes int64 `json:"bytes"`
+
+	// Model Its model.
+	//
+	// Example: SAMSUNG MZVL21T0
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: nvme0n1
+	Name string `json:"name"`
+}
+
+// HostFacts What was seen on the host, for a proposal of a platform document. What could not be seen is absent or zero.
+//
+// Example: {"ipv6":true,"memoryBytes":33554432000,"node":"pve1","pools":["rpool"],"threads":12}
+type HostFacts struct {
+	// AuthorizedKeys The lines of root's authorized_keys.
+	AuthorizedKeys []string `json:"authorizedKeys,omitempty,omitzero"`
+
+	// Disks The disks.
+	Disks []HostDisk `json:"disks,omitempty,omitzero"`
+
+	// Ipv6 Whether the kernel speaks IPv6.
+	//
+	// Example: true
+	Ipv6 bool `json:"ipv6"`
+
+	// Links The network devices with the addresses that reach beyond their link.
+	Links []HostLink `json:"links,omitempty,omitzero"`
+
+	// MemoryBytes The kernel's MemTotal in bytes, a little less than what is plugged in.
+	//
+	// Example: 33554432000
+	MemoryBytes int64 `json:"memoryBytes"`
+
+	// Node The host's short name, which is the node's name in Proxmox VE.
+	//
+	// Example: pve1
+	Node string `json:"node"`
+
+	// Pools The imported ZFS pools.
+	Pools []string `json:"pools,omitempty,omitzero"`
+
+	// SSHPorts The ports of sshd.
+	SSHPorts []int `json:"sshPorts,omitempty,omitzero"`
+
+	// Storages The Proxmox storages that this node may use.
+	Storages []HostStorage `json:"storages,omitempty,omitzero"`
+
+	// Threads The CPUs that the kernel schedules on.
+	//
+	// Example: 12
+	Threads int `json:"threads"`
+
+	// Uplink Where the default route leaves.
+	//
+	// Example: {"gateway4":"203.0.113.1","link":"vmbr0"}
+	Uplink *HostUplink `json:"uplink,omitempty"`
+}
+
+// HostLink A network device with the addresses that reach beyond its link.
+//
+// Example: {"addresses":["203.0.113.10/24"],"bridge":true,"name":"vmbr0","ports":["eno1"]}
+type HostLink struct {
+	// Addresses Its addresses with prefix length.
+	Addresses []string `json:"addresses,omitempty,omitzero"`
+
+	// Bridge Whether it is a bridge.
+	//
+	// Example: true
+	Bridge bool `json:"bridge"`
+
+	// Mac Its hardware address.
+	//
+	// Example: 52:54:00:12:34:56
+	Mac string `json:"mac,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: vmbr0
+	Name string `json:"name"`
+
+	// Ports The ports of a bridge.
+	Ports []string `json:"ports,omitempty,omitzero"`
+}
+
+// HostStorage A Proxmox storage.
+//
+// Example: {"content":["images","rootdir"],"dataset":"rpool/data","name":"local-zfs","type":"zfspool"}
+type HostStorage struct {
+	// Content What it may hold.
+	Content []string `json:"content,omitempty,omitzero"`
+
+	// Dataset The dataset of a zfspool.
+	//
+	// Example: rpool/data
+	Dataset string `json:"dataset,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: local-zfs
+	Name string `json:"name"`
+
+	// Type Its kind.
+	//
+	// Example: zfspool
+	Type string `json:"type"`
+}
+
+// HostUplink Where the default route leaves.
+//
+// Example: {"gateway4":"203.0.113.1","link":"vmbr0"}
+type HostUplink struct {
+	// Gateway4 The IPv4 gateway.
+	//
+	// Example: 203.0.113.1
+	Gateway4 string `json:"gateway4,omitempty,omitzero"`
+
+	// Gateway6 The IPv6 gateway.
+	//
+	// Example: 2001:db8::1
+	Gateway6 string `json:"gateway6,omitempty,omitzero"`
+
+	// Link The device.
+	//
+	// Example: vmbr0
+	Link string `json:"link"`
+}
 
 // Link One link of the host.
 //

@@ -1,0 +1,140 @@
+package server
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/internal/server/api"
+	"github.com/waddle-social/waddle/internal/server/token"
+)
+
+// Engine is what the server needs of the step engine; *engine.Engine has it.
+type Engine interface {
+	Plan(ctx context.Context, sel engine.Selection) (*engine.Plan, error)
+	UndoPlan(ctx context.Context, sel engine.Selection) (*engine.Plan, error)
+	Start(ctx context.Context, req engine.Request) (*engine.Operation, error)
+	Wait(ctx context.Context, id string) (*engine.Operation, error)
+	Operation(id string) (*engine.Operation, error)
+	Operations(f engine.OperationFilter) (page []engine.Operation, next string, err error)
+	Cancel(ctx context.Context, id string, by engine.Caller) (*engine.Operation, error)
+	Acknowledge(ctx context.Context, step string, by engine.Caller, note string) error
+	Events(ctx context.Context, f engine.EventFilter) iter.Seq2[engine.Event, error]
+	Publish(ev engine.Event)
+	Drift() []engine.DriftReport
+}
+
+// PlatformStore keeps the platform document; *platformfile.Store does.
+type PlatformStore interface {
+	// Read returns the document. An invalid one is an InvalidPlatform problem
+	// beside its text and revision; none at all is NoPlatform.
+	Read() (data []byte, p *platform.Platform, revision string, err error)
+	// Write replaces the document that has the revision ifMatch: "" stands for
+	// none, "*" for any. It returns the new document's revision.
+	Write(data []byte, ifMatch string) (revision string, err error)
+}
+
+// Network looks at the host's network.
+type Network interface {
+	Seen(ctx context.Context) (api.NetworkView, error)
+	Wanted(ctx context.Context, p *platform.Platform) (api.NetworkView, error)
+}
+
+// Host looks at what the host has; *hostfacts.Host does.
+type Host interface {
+	Look() (platform.Facts, error)
+}
+
+// Phase is one of the plan's phases.
+type Phase struct {
+	Number int
+	Title  string
+}
+
+// Version is what is running.
+type Version struct{ Version, Commit string }
+
+// Limits are bounds on what callers may ask for.
+type Limits struct {
+	Body                  int64         // largest body in bytes; 256 KiB and a margin
+	RequestTimeout        time.Duration // of a request that neither waits nor streams; 1 min
+	FailedAuthentications int           // a minute and address; 10
+}
+
+// Options are what a server is made of.
+type Options struct {
+	Engine   Engine
+	Platform PlatformStore
+	Network  Network
+	Host     Host
+	Phases   []Phase
+	State    token.State // the state file, for tokens and idempotency keys
+	Version  Version
+
+	// PlatformSchema returns the JSON Schema of the platform document.
+	PlatformSchema func() ([]byte, error)
+	// PlatformChanged is called after a document was written; may be nil.
+	PlatformChanged func()
+
+	Socket string // path of the unix socket
+	Group  string // whose members may use it beside root; "waddle"
+	TLSDir string // directory of the certificates
+	// Listen says where the TLS listener is wanted; nil takes it from the
+	// platform document: the internal address and spec.waddled.port.
+	Listen func() (netip.AddrPort, bool)
+
+	Limits Limits
+	Drain  time.Duration // how long a shutdown waits for requests; 10 s
+	Log    *slog.Logger
+	Now    func() time.Time // the clock of tokens and keys; nil is the system's
+}
+
+// bodyMargin lets the platform parser, not the transport, refuse a document that
+// is only just too large: its message is the better one.
+const bodyMargin = 4 << 10
+
+func (o Options) withDefaults() Options {
+	def(&o.Group, "waddle")
+	def(&o.Limits.Body, 256<<10+bodyMargin)
+	def(&o.Limits.RequestTimeout, time.Minute)
+	def(&o.Limits.FailedAuthentications, 10)
+	def(&o.Drain, 10*time.Second)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.PlatformChanged == nil {
+		o.PlatformChanged = func() {}
+	}
+	if o.Listen == nil {
+		o.Listen = listenAsPlatformSays(o.Platform)
+	}
+	return o
+}
+
+func def[T comparable](v *T, otherwise T) {
+	var zero T
+	if *v == zero {
+		*v = otherwise
+	}
+}
+
+func listenAsPlatformSays(store PlatformStore) func() (netip.AddrPort, bool) {
+	return func() (netip.AddrPort, bool) {
+		_, p, _, err := store.Read()
+		if err != nil {
+			return netip.AddrPort{}, false
+		}
+		return apiAddress(p), true
+	}
+}
+
+func apiAddress(p *platform.Platform) netip.AddrPort {
+	return netip.AddrPortFrom(p.Spec.Network.Internal.Address, uint16(p.Spec.Waddled.Port))
+}
