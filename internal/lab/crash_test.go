@@ -22,12 +22,13 @@ const dieEnv = "WADDLE_LAB_TEST_DIE_BEFORE"
 // upAndDieIfAsked makes the test's binary a `waddle-lab up` that is killed with SIGKILL
 // before its nth change. It prints the name of the change.
 func upAndDieIfAsked() {
-	n, err := strconv.Atoi(os.Getenv(dieEnv))
+	name, at, _ := strings.Cut(os.Getenv(dieEnv), ":")
+	n, err := strconv.Atoi(at)
 	if err != nil {
 		return
 	}
 	count := 0
-	_, err = Up(context.Background(), Options{Name: "crash", HandTyped: true, before: func(op string) {
+	_, err = Up(context.Background(), Options{Name: name, HandTyped: true, before: func(op string) {
 		if count++; count == n {
 			fmt.Println(op)
 			_ = unix.Kill(os.Getpid(), unix.SIGKILL)
@@ -40,6 +41,8 @@ func upAndDieIfAsked() {
 	}
 	os.Exit(0)
 }
+
+func crashLab() string { return unique("crash") }
 
 // traces is all that a lab of that name can leave on the machine, as sorted text.
 func traces(t *testing.T, name string) string {
@@ -90,7 +93,7 @@ func traces(t *testing.T, name string) string {
 
 func TestDownLeavesNothingWhereverUpWasKilled(t *testing.T) {
 	needRoot(t)
-	clean := traces(t, "crash")
+	clean := traces(t, crashLab())
 	points, finished := 0, false
 	for !finished {
 		op, err := upKilledBefore(t, points+1)
@@ -109,7 +112,7 @@ func TestDownLeavesNothingWhereverUpWasKilled(t *testing.T) {
 func upKilledBefore(t *testing.T, n int) (op string, err error) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), dieEnv+"="+strconv.Itoa(n))
+	cmd.Env = append(os.Environ(), dieEnv+"="+crashLab()+":"+strconv.Itoa(n))
 	out, err := cmd.Output()
 	if err != nil && !strings.Contains(err.Error(), "signal: killed") {
 		t.Fatalf("up %d failed instead of being killed: %v: %s", n, err, out)
@@ -119,21 +122,21 @@ func upKilledBefore(t *testing.T, n int) (op string, err error) {
 
 func downAndCompare(t *testing.T, clean, when string) {
 	t.Helper()
-	if err := Down(context.Background(), "crash"); err != nil {
+	if err := Down(context.Background(), crashLab()); err != nil {
 		t.Fatalf("%s: %v", when, err)
 	}
-	if left := traces(t, "crash"); left != clean {
+	if left := traces(t, crashLab()); left != clean {
 		t.Fatalf("%s: down left something behind\nbefore:\n%s\nafter:\n%s", when, clean, left)
 	}
 }
 
 func TestDownLeavesNothingWheneverUpWasKilled(t *testing.T) {
 	needRoot(t)
-	clean := traces(t, "crash")
+	clean := traces(t, crashLab())
 	const tries = 25
 	for i := range tries {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), dieEnv+"=0")
+		cmd.Env = append(os.Environ(), dieEnv+"="+crashLab()+":0")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -154,10 +157,10 @@ func TestUpBuildsALabAgainOnTheRemainsOfOneThatDied(t *testing.T) {
 	if !l.service.waitGone(t.Context(), time.Second) {
 		t.Fatal("the service process survived SIGKILL")
 	}
-	if s := StatusOf("phoenix"); s.State != StateBroken || !strings.Contains(s.Reason, "has died") {
+	if s := StatusOf(l.Name); s.State != StateBroken || !strings.Contains(s.Reason, "has died") {
 		t.Errorf("status is %s, %q; want broken, and why", s.State, s.Reason)
 	}
-	again, err := Up(t.Context(), Options{Name: "phoenix"})
+	again, err := Up(t.Context(), Options{Name: l.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,14 +174,14 @@ func TestUpBuildsALabAgainOnTheRemainsOfOneThatDied(t *testing.T) {
 
 func TestUpTwiceUsesTheLabThatIsThere(t *testing.T) {
 	l := startLab(t, Options{Name: "twice"})
-	again, err := Up(t.Context(), Options{Name: "twice"})
+	again, err := Up(t.Context(), Options{Name: l.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if again.service != l.service {
 		t.Error("the second up built another lab")
 	}
-	if _, err := Up(t.Context(), Options{Name: "twice", HandTyped: true}); err == nil || !strings.Contains(err.Error(), "take it down first") {
+	if _, err := Up(t.Context(), Options{Name: l.Name, HandTyped: true}); err == nil || !strings.Contains(err.Error(), "take it down first") {
 		t.Errorf("a lab of another kind was not refused: %v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -26,17 +28,21 @@ func needRoot(t *testing.T) {
 	t.Skipf("this test needs a lab: %v", err)
 }
 
+// unique makes a lab's name that no other run of the tests has.
+func unique(name string) string { return fmt.Sprintf("%sx%d", name, os.Getpid()) }
+
 // startLab brings a lab up for one test and takes it down after.
 func startLab(t *testing.T, o Options) *Lab {
 	t.Helper()
 	needRoot(t)
+	o.Name = unique(o.Name)
 	o.Log = func(line string) { t.Log(line) }
 	l, err := Up(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := Down(backgroundContext(), o.Name); err != nil {
+		if err := Down(context.Background(), o.Name); err != nil {
 			t.Error(err)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 //     indices that the kernel counts up;
 //   - tables of iptables that have no rule and whose chains are empty and accept: the
 //     kernel makes them when one looks, and they do what no table does;
+//   - the MAC of a bridge that has its ports';
 //   - neighbours, connection tracking, lifetimes of addresses, link-local addresses
 //     (fe80::/10), multicast and local routes that the kernel makes of the addresses;
 //   - sysctls that name a link, but for forwarding, rp_filter and disable_ipv6, and those

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,6 +21,10 @@ func (l *Lab) snapLinks(context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	fixed, err := l.fixedMACs(links)
+	if err != nil {
+		return nil, err
+	}
 	names := map[int]string{0: "-"}
 	for _, link := range links {
 		names[link.Attrs().Index] = link.Attrs().Name
@@ -27,7 +33,7 @@ func (l *Lab) snapLinks(context.Context) ([]string, error) {
 	for _, link := range links {
 		a := link.Attrs()
 		line := fmt.Sprintf("%s type %s mac %s mtu %d master %s up %t",
-			a.Name, link.Type(), a.HardwareAddr, a.MTU, names[a.MasterIndex], a.Flags&net.FlagUp != 0)
+			a.Name, link.Type(), mac(link, fixed), a.MTU, names[a.MasterIndex], a.Flags&net.FlagUp != 0)
 		if b, ok := link.(*netlink.Bridge); ok && b.VlanFiltering != nil {
 			line += fmt.Sprintf(" vlan-filtering %t", *b.VlanFiltering)
 		}
@@ -37,6 +43,33 @@ func (l *Lab) snapLinks(context.Context) ([]string, error) {
 		lines = append(lines, line)
 	}
 	return sorted(lines), nil
+}
+
+// fixedMACs tells the links whose MAC somebody set.
+func (l *Lab) fixedMACs(links []netlink.Link) (map[string]bool, error) {
+	const setByUser = "3" // NET_ADDR_SET
+	fixed := map[string]bool{}
+	err := l.Host.Do(func() error {
+		for _, link := range links {
+			name := link.Attrs().Name
+			raw, err := os.ReadFile("/sys/class/net/" + name + "/addr_assign_type")
+			if err != nil {
+				return err
+			}
+			fixed[name] = strings.TrimSpace(string(raw)) == setByUser
+		}
+		return nil
+	})
+	return fixed, err
+}
+
+// mac is a link's MAC, unless it is a bridge that nobody gave one: the kernel gives it the
+// lowest of its ports', anew whenever one comes or goes.
+func mac(link netlink.Link, fixed map[string]bool) string {
+	if link.Type() == "bridge" && !fixed[link.Attrs().Name] {
+		return "of its ports"
+	}
+	return link.Attrs().HardwareAddr.String()
 }
 
 func (l *Lab) snapAddresses(context.Context) ([]string, error) {

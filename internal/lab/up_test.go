@@ -1,14 +1,11 @@
 package lab
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 )
-
-func backgroundContext() context.Context { return context.Background() }
 
 func TestALabHasAnInternetAScannerAndAHost(t *testing.T) {
 	l := startLab(t, Options{Name: "basics"})
