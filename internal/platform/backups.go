@@ -44,7 +44,7 @@ var scheduleRE = regexp.MustCompile(`^([0-9*,/-]+ ){5}([0-9*,/-]+|[A-Z]{3}(-[A-Z
 type Schedule string
 
 func (Schedule) rule() rule {
-	return matching(scheduleRE, 100, "six fields: second, minute, hour, day of the month, month, day of the week", "0 0 3 * * *")
+	return matching(scheduleRE, 100, "a schedule", "six fields: second, minute, hour, day of the month, month, day of the week", "0 0 3 * * *")
 }
 
 func (b *Backups) fill(name Label) {

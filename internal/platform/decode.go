@@ -3,6 +3,7 @@ package platform
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -14,19 +15,28 @@ type decoder struct {
 	spots  map[string]spot // of each key or list element that the file has
 	broken map[string]bool // paths whose value could not be used
 	at     map[*fault]spot // of faults whose place is not that of their path
+
+	required map[string]bool // paths that are there and have no default
 }
 
 func newDecoder() *decoder {
-	return &decoder{spots: map[string]spot{}, broken: map[string]bool{}, at: map[*fault]spot{}}
+	return &decoder{spots: map[string]spot{}, broken: map[string]bool{}, at: map[*fault]spot{}, required: map[string]bool{}}
 }
 
 // refuse notes a fault at a place of its own.
-func (d *decoder) refuse(path string, where spot, message, allowed string) {
-	d.at[d.faults.add(path, message, allowed)] = where
+func (d *decoder) refuse(path string, where spot, message, allowed string) *fault {
+	f := d.faults.add(path, message, allowed)
+	d.at[f] = where
 	d.broken[path] = true
+	return f
 }
 
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
+	switch n.(type) {
+	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+		d.refuse(path, d.fallback(nodeSpot(n), path), describe(n), "plain values, written out")
+		return
+	}
 	if isLeaf(v.Type()) {
 		d.leaf(n, v, path)
 		return
@@ -49,7 +59,11 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	if len(seq.Values) == 0 {
-		d.refuse(path, nodeSpot(n), "is an empty list", allowedFor(v.Type())+"; leave the key out for the default")
+		allowed := allowedFor(v.Type())
+		if !d.required[path] {
+			allowed += "; leave the key out for the default"
+		}
+		d.refuse(path, d.fallback(nodeSpot(n), path), "is an empty list", allowed)
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values)))
@@ -70,7 +84,7 @@ func (d *decoder) fallback(s spot, path string) spot {
 
 func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 	list, is := entries(n)
-	if !is {
+	if !is && (describe(n) != "has no value" || !demanding(v.Type())) {
 		d.wrongType(n, path, "a mapping", allowedFor(v.Type()))
 		return
 	}
@@ -98,16 +112,43 @@ func (d *decoder) entry(e *ast.MappingValueNode, fields map[string]field, v refl
 	p := join(path, shorten(key))
 	f, known := fields[key]
 	if !known {
-		message, allowed := unknownKey(key, path, v.Type())
-		d.refuse(p, where, message, allowed)
+		d.unknown(e, key, v, path, where)
 		return
 	}
 	if first, again := d.spots[p]; again {
 		d.refuse(p, where, fmt.Sprintf("stands twice in one mapping: first at line %d, column %d", first.line, first.column), "each key once")
 		return
 	}
-	d.spots[p] = where
+	d.spots[p], d.required[p] = where, f.required
 	d.value(e.Value, v.Field(f.index), p)
+}
+
+// unknown refuses a key. What stands below a mistyped one is read all the same:
+// its errors are the operator's next ones, and it is not missing.
+func (d *decoder) unknown(e *ast.MappingValueNode, key string, v reflect.Value, path string, where spot) {
+	near := nearest(key, fieldsOf(v.Type()))
+	message, allowed := unknownKey(key, near, path, v.Type())
+	d.refuse(join(path, shorten(key)), where, message, allowed).hidden = strings.HasPrefix(path, "spec.secrets")
+	for _, f := range fieldsOf(v.Type()) {
+		meant := join(path, f.name)
+		if _, there := d.spots[meant]; f.name == near && !there && v.Field(f.index).IsZero() {
+			d.spots[meant] = where
+			d.value(e.Value, v.Field(f.index), meant)
+		}
+	}
+}
+
+// demanding reports whether something below t is required.
+func demanding(t reflect.Type) bool {
+	if isLeaf(t) || t.Kind() != reflect.Struct {
+		return false
+	}
+	for _, f := range fieldsOf(t) {
+		if f.required || demanding(t.Field(f.index).Type) {
+			return true
+		}
+	}
+	return false
 }
 
 // missing notes the required keys of what the file leaves out.
@@ -128,11 +169,9 @@ func (d *decoder) missing(f field, t reflect.Type, path string) {
 func (d *decoder) wrongType(n ast.Node, path, want, allowed string) {
 	message := describe(n)
 	switch {
-	case message == "has no value":
+	case message == "has no value" && !d.required[path]:
 		allowed += "; leave the key out for the default"
-	case message == "has a tag", message == "uses an anchor or an alias":
-		allowed = "plain values, written out"
-	default:
+	case message != "has no value":
 		message += ", not " + want
 	}
 	d.refuse(path, d.fallback(nodeSpot(n), path), message, allowed)

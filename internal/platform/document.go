@@ -25,7 +25,7 @@ func root(data []byte) (body ast.Node, where spot, message, allowed string) {
 	file, err := parseYAML(data)
 	if err != nil {
 		where, message = syntaxError(err)
-		return nil, where, message, "YAML; indent with spaces, and put texts with special characters into quotes"
+		return nil, where, message, "YAML: the keys of one mapping at one indentation, made of spaces; texts with special characters in quotes"
 	}
 	var docs []*ast.DocumentNode
 	for _, d := range file.Docs {

@@ -19,6 +19,7 @@ type fault struct {
 	allowed string
 	others  []string // further paths that the fault is about
 	depends []string // paths without which the fault may not exist
+	hidden  bool     // the source line may show a secret
 	either  bool     // path and others[0] are equals: report the one that the file says last
 }
 

@@ -9,6 +9,8 @@ import (
 type field struct {
 	name     string
 	index    int
+	goName   string
+	table    string // the struct's Go name
 	required bool
 	optional bool // it may be absent, and no default takes its place
 }
@@ -19,7 +21,8 @@ func fieldsOf(t reflect.Type) []field {
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		name, options, _ := strings.Cut(sf.Tag.Get("json"), ",")
-		list = append(list, field{name: name, index: i, required: sf.Tag.Get("platform") == "required",
+		list = append(list, field{name: name, index: i, goName: sf.Name, table: t.Name(),
+			required: sf.Tag.Get("platform") == "required",
 			optional: options == "omitempty"})
 	}
 	return list

@@ -141,7 +141,7 @@ func (n *Network) checkFlexible(f *faults) {
 	if x.Gateway.IsValid() && !x.Gateway.Is4() {
 		f.add(path+".gateway", x.Gateway.String()+" is not IPv4", "an IPv4 address", "spec.network.public.ipv4.gateway")
 	}
-	if x.Gateway.IsValid() && x.Gateway == x.Address {
+	if x.Gateway.IsValid() && x.Gateway == x.Address && x.Gateway != n.Public.IPv4.Gateway {
 		f.clash(path+".gateway", path+".address", fmt.Sprintf("%s is the Teleport VM and its own gateway: also {other}", x.Gateway), "the router's address")
 	}
 }

@@ -62,15 +62,33 @@ func (d *decoder) foreign(p *Platform) []*fault {
 	return list
 }
 
-// believable drops contradictions that rest on a value which could not be used.
+// believable drops contradictions that rest on a value which could not be used,
+// and those that only follow from others: all their places have derived values.
 func (d *decoder) believable(list []*fault) []*fault {
-	kept := list[:0]
+	var said, derived []*fault
 	for _, f := range list {
-		if !d.anyBroken(f) {
-			kept = append(kept, f)
+		switch {
+		case d.anyBroken(f):
+		case d.anySaid(f):
+			said = append(said, f)
+		default:
+			derived = append(derived, f)
 		}
 	}
-	return kept
+	if len(said) > 0 || len(d.faults.list) > 0 {
+		return said
+	}
+	return derived
+}
+
+// anySaid reports whether the file says any of the values that a fault is about.
+func (d *decoder) anySaid(f *fault) bool {
+	for _, p := range append(append([]string{f.path}, f.others...), f.depends...) {
+		if _, has := d.spots[p]; has {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decoder) anyBroken(f *fault) bool {

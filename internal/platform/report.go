@@ -24,9 +24,16 @@ func (r *report) problem(list []*fault) error {
 	if len(list) == 0 {
 		return nil
 	}
-	fields := make([]problem.Field, 0, len(list))
+	fields, hidden := make([]problem.Field, 0, len(list)), map[int]bool{}
 	for _, f := range list {
-		fields = append(fields, r.field(f))
+		x := r.field(f)
+		fields = append(fields, x)
+		hidden[x.Line] = hidden[x.Line] || f.hidden
+	}
+	for i := range fields {
+		if hidden[fields[i].Line] {
+			fields[i].Source = ""
+		}
 	}
 	sort.SliceStable(fields, func(i, j int) bool {
 		return spot{fields[i].Line, fields[i].Column}.before(spot{fields[j].Line, fields[j].Column})
@@ -72,6 +79,9 @@ func (r *report) field(f *fault) problem.Field {
 		if f.either && r.saysLater(other, path) {
 			path, other = other, path
 		}
+	}
+	if path == "" {
+		path = wholeDocument
 	}
 	x := problem.Field{Path: path, File: r.file, Message: f.message, Allowed: f.allowed}
 	if other != "" {

@@ -23,6 +23,7 @@ type rule struct {
 	kind    leafKind
 	allowed string         // for people: what would be right
 	pattern *regexp.Regexp // of a text; nil when anything goes
+	noun    string         // what a text that matches is
 	enum    []string       // of a text; nil when not enumerated
 	max     int64          // the greatest number, or the greatest length of a text in bytes
 	min     int64          // the least number
@@ -37,12 +38,27 @@ type ruled interface{ rule() rule }
 // what is wrong, or empty.
 type explained interface{ wrong() string }
 
+// For editors only: netip decides.
+var (
+	addrRE     = regexp.MustCompile(`^[0-9A-Fa-f.:]+$`)
+	prefixRE   = regexp.MustCompile(`^[0-9A-Fa-f.:]+/[0-9]{1,3}$`)
+	addrPortRE = regexp.MustCompile(`^([0-9.]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}$`)
+)
+
 func oneOf(values ...string) rule {
-	return rule{kind: textLeaf, enum: values, allowed: strings.Join(values, " or "), example: values[0]}
+	return rule{kind: textLeaf, enum: values, allowed: listed(values), example: values[0]}
 }
 
-func matching(re *regexp.Regexp, maxLen int64, allowed, example string) rule {
-	return rule{kind: textLeaf, pattern: re, max: maxLen, allowed: allowed + ", e.g. " + example, example: example}
+// listed joins values as in a sentence.
+func listed(values []string) string {
+	if n := len(values); n > 2 {
+		return strings.Join(values[:n-1], ", ") + " or " + values[n-1]
+	}
+	return strings.Join(values, " or ")
+}
+
+func matching(re *regexp.Regexp, maxLen int64, noun, allowed, example string) rule {
+	return rule{kind: textLeaf, pattern: re, max: maxLen, noun: noun, allowed: allowed + ", e.g. " + example, example: example}
 }
 
 func between(lo, hi int64) rule {
@@ -62,11 +78,11 @@ func isLeaf(t reflect.Type) bool {
 func ruleOf(t reflect.Type) (r rule, ok bool) {
 	switch t {
 	case reflect.TypeFor[netip.Addr]():
-		return rule{kind: textLeaf, allowed: "an IP address, e.g. 10.10.0.2", example: "10.10.0.2"}, true
+		return rule{kind: textLeaf, pattern: addrRE, allowed: "an IP address, e.g. 10.10.0.2", example: "10.10.0.2"}, true
 	case reflect.TypeFor[netip.Prefix]():
-		return rule{kind: textLeaf, allowed: "an IP address with a prefix length, e.g. 10.10.0.0/24", example: "10.10.0.0/24"}, true
+		return rule{kind: textLeaf, pattern: prefixRE, allowed: "an IP address with a prefix length, e.g. 10.10.0.0/24", example: "10.10.0.0/24"}, true
 	case reflect.TypeFor[netip.AddrPort]():
-		return rule{kind: textLeaf, allowed: "an IP address with a port, e.g. 10.10.0.1:3260", example: "10.10.0.1:3260"}, true
+		return rule{kind: textLeaf, pattern: addrPortRE, allowed: "an IP address with a port, e.g. 10.10.0.1:3260", example: "10.10.0.1:3260"}, true
 	}
 	if d, is := reflect.Zero(t).Interface().(ruled); is {
 		return d.rule(), true
@@ -77,36 +93,30 @@ func ruleOf(t reflect.Type) (r rule, ok bool) {
 // wrongLeaf says what is wrong with a leaf's value, or nothing.
 func wrongLeaf(v reflect.Value) (message string, r rule) {
 	r, _ = ruleOf(v.Type())
-	switch v.Kind() {
-	case reflect.String:
-		message = wrongText(v.String(), r)
-	case reflect.Int:
-		message = wrongNumber(v.Int(), r)
-	default:
-		if v.IsZero() {
-			message = "has no value"
-		}
+	if v.IsZero() && v.Kind() != reflect.Int {
+		return "is empty", r
 	}
-	if message == "" {
-		if e, is := v.Interface().(explained); is {
-			message = e.wrong()
-		}
+	if e, is := v.Interface().(explained); is {
+		message = e.wrong()
+	}
+	switch {
+	case message != "":
+	case v.Kind() == reflect.String:
+		message = wrongText(v.String(), r)
+	case v.Kind() == reflect.Int:
+		message = wrongNumber(v.Int(), r)
 	}
 	return message, r
 }
 
 func wrongText(s string, r rule) string {
 	switch {
-	case s == "":
-		return "is empty"
-	case len(s) > 8192:
-		return fmt.Sprintf("is %d bytes long", len(s))
 	case r.enum != nil && !slices.Contains(r.enum, s):
 		return quote(s, r) + " is not known here"
 	case r.max > 0 && int64(len(s)) > r.max:
 		return fmt.Sprintf("%s is %d characters long, %d is the most", quote(s, r), len(s), r.max)
 	case r.pattern != nil && !r.pattern.MatchString(s):
-		return quote(s, r) + " is not right"
+		return quote(s, r) + " is not " + r.noun
 	}
 	return ""
 }

@@ -21,22 +21,31 @@ func (d *decoder) leaf(n ast.Node, v reflect.Value, path string) {
 		d.wrongType(n, path, "a "+string(r.kind), r.allowed)
 		return
 	}
-	switch {
-	case r.kind == numberLeaf && plain:
-		d.refuse(path, where, fmt.Sprintf("%s is a text, not a number", quote(text, r)), r.allowed+", without quotes")
-		return
-	case strings.ContainsAny(text, "\n\r"):
-		d.refuse(path, where, "has more than one line", r.allowed)
-		return
+	message := d.readable(n, text, plain, r)
+	if message == "" {
+		message = d.set(v, text, r)
 	}
-	message := d.set(v, text, r)
 	if message == "" && r.kind == textLeaf && !plain && v.Kind() == reflect.String {
 		message = fmt.Sprintf("%s %s, not a text: write \"%s\"", text, describe(n), text)
 	}
 	if message != "" {
 		v.SetZero()
-		d.refuse(path, where, message, r.allowed)
+		d.refuse(path, where, message, r.allowed).hidden = r.secret || strings.Contains(message, "not shown")
 	}
+}
+
+// readable finds scalars whose text is of no use for the leaf.
+func (d *decoder) readable(n ast.Node, text string, plain bool, r rule) string {
+	switch {
+	case strings.ContainsAny(text, "\n\r") && !looksSecret(text):
+		return "has more than one line"
+	case r.kind != numberLeaf || !plain:
+		return ""
+	}
+	if _, err := strconv.Atoi(text); err == nil {
+		return fmt.Sprintf("%q is a text: write %s without quotes", text, text)
+	}
+	return quote(text, r) + " is a text, not a number"
 }
 
 // set stores text in v and returns what is wrong with it.

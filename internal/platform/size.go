@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Size is an amount of memory or disk in bytes, written with a binary unit: "8GiB".
@@ -23,7 +24,7 @@ const sizeAllowed = "a whole number followed by MiB, GiB or TiB"
 var sizeRE = regexp.MustCompile(`^([1-9][0-9]{0,9})(MiB|GiB|TiB)$`)
 
 // looseSizeRE is what people write instead.
-var looseSizeRE = regexp.MustCompile(`^([0-9]{1,9})(?:\.[0-9]+)? ?([kKmMgGtT]?)(?:i?[bB])?$`)
+var looseSizeRE = regexp.MustCompile(`^([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([kKmMgGtT]?)(?:i?[bB])?$`)
 
 func (Size) rule() rule {
 	return rule{kind: textLeaf, pattern: sizeRE, allowed: sizeAllowed + ", e.g. 8GiB", example: "8GiB"}
@@ -58,8 +59,12 @@ func wrongSize(text string) error {
 	case m[2] == "k" || m[2] == "K":
 		return fmt.Errorf("%q has a unit that is too small", text)
 	}
-	unit := map[string]string{"m": "MiB", "M": "MiB", "g": "GiB", "G": "GiB", "t": "TiB", "T": "TiB"}[m[2]]
-	return fmt.Errorf("%q is not written with a binary unit: did you mean %s%s?", text, m[1], unit)
+	unit := map[string]Size{"m": MiB, "g": GiB, "t": TiB}[strings.ToLower(m[2])]
+	meant, err := strconv.ParseFloat(m[1], 64)
+	if size := Size(meant * float64(unit)); err == nil && size >= MiB && size%MiB == 0 && size <= 1024*TiB {
+		return fmt.Errorf("%q is not a whole number with a binary unit: did you mean %s?", text, size)
+	}
+	return fmt.Errorf("%q is not a whole number with a binary unit", text)
 }
 
 func (s Size) wrong() string {

@@ -14,18 +14,26 @@ var sshKeyRE = regexp.MustCompile(`^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|38
 type SSHKey string
 
 func (SSHKey) rule() rule {
-	return rule{kind: textLeaf, pattern: sshKeyRE, max: 4096, secret: true,
+	return rule{kind: textLeaf, pattern: sshKeyRE, noun: "a public key", max: 4096, secret: true,
 		allowed: "one public key in one line as in a .pub file, without options: ssh-ed25519, ecdsa, sk-* or ssh-rsa of at least 2048 bits",
 		example: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA… you@example.org"}
 }
 
 func (k SSHKey) wrong() string {
+	if looksSecret(string(k)) {
+		return "the value (not shown) is a private key: put the line of the .pub file here"
+	}
+	if strings.HasPrefix(string(k), "ssh-dss ") {
+		return "the key is a DSA key, which OpenSSH has stopped to take"
+	}
 	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(k))
 	switch {
 	case err != nil:
 		return "the key cannot be read: it is cut off or mistyped"
-	case len(options) > 0 || len(rest) > 0:
-		return "the key has options or a second line"
+	case len(options) > 0:
+		return "the key has options in front"
+	case len(rest) > 0:
+		return "there is more than one key"
 	}
 	return weakKey(key)
 }

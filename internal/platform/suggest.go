@@ -7,9 +7,9 @@ import (
 )
 
 // unknownKey says what the operator may have meant.
-func unknownKey(key, path string, t reflect.Type) (message, allowed string) {
+func unknownKey(key, near, path string, t reflect.Type) (message, allowed string) {
 	allowed = keysOf(t)
-	if near := nearest(key, fieldsOf(t)); near != "" {
+	if near != "" {
 		return fmt.Sprintf("is not a key here: did you mean %s?", near), allowed
 	}
 	if homes := pathsNamed(key); len(homes) > 0 && len(homes) <= 3 {

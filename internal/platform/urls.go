@@ -17,7 +17,7 @@ var (
 type HTTPS string
 
 func (HTTPS) rule() rule {
-	return matching(httpsRE, 300, "an https:// address without user, query and fragment", "https://factory.talos.dev")
+	return matching(httpsRE, 300, "an https:// address", "an https:// address without user, query and fragment", "https://factory.talos.dev")
 }
 
 func (h HTTPS) wrong() string { return wrongURL(string(h)) }
@@ -26,10 +26,16 @@ func (h HTTPS) wrong() string { return wrongURL(string(h)) }
 type Repository string
 
 func (Repository) rule() rule {
-	return matching(repoRE, 300, "ssh:// or https://, not git@host:path", "ssh://git@github.com/waddle-social/platform.git")
+	return matching(repoRE, 300, "a repository's address", "ssh:// or https://, not git@host:path", "ssh://git@github.com/waddle-social/platform.git")
 }
 
+// scpRE is the form that git clone takes and Flux refuses.
+var scpRE = regexp.MustCompile(`^([A-Za-z0-9._-]+@[A-Za-z0-9.-]+):([^/].*)$`)
+
 func (r Repository) wrong() string {
+	if m := scpRE.FindStringSubmatch(string(r)); m != nil {
+		return quote(string(r), rule{}) + " is not a URL: did you mean ssh://" + m[1] + "/" + m[2] + "?"
+	}
 	if u, err := url.Parse(string(r)); err == nil && u.Path == "" {
 		return quote(string(r), rule{}) + " names no repository"
 	}
@@ -40,7 +46,7 @@ func (r Repository) wrong() string {
 type ChartSource string
 
 func (ChartSource) rule() rule {
-	return matching(chartRE, 300, "an https:// repository or an oci:// chart", "https://helm.cilium.io")
+	return matching(chartRE, 300, "a chart's source", "an https:// repository or an oci:// chart", "https://helm.cilium.io")
 }
 
 func (c ChartSource) wrong() string { return wrongURL(string(c)) }
@@ -49,14 +55,14 @@ func (c ChartSource) wrong() string { return wrongURL(string(c)) }
 type Registry string
 
 func (Registry) rule() rule {
-	return matching(imageRE, 200, "a registry's host, optionally with a port and a path", "ghcr.io/fluxcd")
+	return matching(imageRE, 200, "a registry", "a registry's host, optionally with a port and a path", "ghcr.io/fluxcd")
 }
 
 // Reference says where a secret is, in 1Password's own form.
 type Reference string
 
 func (Reference) rule() rule {
-	r := matching(refRE, 300, "a reference op://VAULT/ITEM or op://VAULT/ITEM/FIELD, never the secret itself", "op://waddle-platform/cloudflare/token")
+	r := matching(refRE, 300, "a reference", "a reference op://VAULT/ITEM or op://VAULT/ITEM/FIELD, never the secret itself", "op://waddle-platform/cloudflare/token")
 	r.secret = true
 	return r
 }

@@ -13,7 +13,13 @@ func (p *Platform) Validate() error {
 	d := newDecoder()
 	d.check(reflect.ValueOf(full).Elem(), "")
 	r := &report{spots: d.spots, at: d.at}
-	return r.problem(append(d.faults.list, d.believable(full.contradictions())...))
+	list := d.faults.list
+	for _, f := range full.contradictions() {
+		if !d.anyBroken(f) {
+			list = append(list, f)
+		}
+	}
+	return r.problem(list)
 }
 
 // check holds every leaf that is set against its rule.
