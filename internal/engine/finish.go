@@ -17,11 +17,15 @@ func (r *runner) finish() {
 	r.mu.Unlock()
 	left := unfinished(steps)
 	inside := slices.ContainsFunc(left, func(i int) bool { return steps[i].State == StepRunning })
-	if len(left) > 0 && (!r.isCancelled() || inside) {
+	if len(left) > 0 && (!r.isCancelled() || (inside && r.e.isClosing())) {
 		return
 	}
 	for _, i := range left {
-		steps[i].State, steps[i].Message = StepSkipped, "the operation was cancelled before it"
+		steps[i].Message = "the operation was cancelled before it"
+		if steps[i].State == StepRunning { // under a new platform it would have to wait for a step that nobody runs
+			steps[i].Message = "the operation was cancelled inside it: apply again to bring it to an end"
+		}
+		steps[i].State = StepSkipped
 	}
 	state, failed := r.verdict(steps)
 	if len(left) > 0 {

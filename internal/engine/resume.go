@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -96,9 +95,7 @@ func (e *Engine) takeUp(g *Graph, op *Operation) error {
 	told := Event{Type: EventOperation, Operation: op.ID, State: string(OpRunning), Message: "taken up again after a restart"}
 	if op.Revision != g.Revision {
 		told.Message += fmt.Sprintf("; the platform changed from revision %s to %s meanwhile", op.Revision, g.Revision)
-		if err := op.rebase(g); err != nil {
-			return err
-		}
+		op.rebase(g)
 	}
 	if err := e.taken(op.ID, op.Areas); err != nil {
 		return err
@@ -121,50 +118,6 @@ func (e *Engine) takeUp(g *Graph, op *Operation) error {
 	e.log.Info("operation taken up again", "operation", op.ID, "resumed", op.Resumed)
 	e.begin(newRunner(e, g, op))
 	return nil
-}
-
-// rebase gives the operation the steps of another revision: everything that
-// was done is looked at again, what is new in the selection is added.
-func (o *Operation) rebase(g *Graph) error {
-	old := o.Steps
-	for i := range old {
-		if _, still := g.Step(old[i].ID); !still && !slices.Contains([]StepState{StepFailed, StepChanged}, old[i].State) {
-			old[i].State, old[i].Message, old[i].WaitsFor = StepSkipped, "the platform no longer has this step", nil
-		}
-	}
-	sel := Selection{Phases: slices.DeleteFunc(slices.Clone(o.Selection.Phases), func(p int) bool { return !hasPhase(g, p) })}
-	for _, id := range o.Selection.Steps {
-		if _, still := g.Step(id); still {
-			sel.Steps = append(sel.Steps, id)
-		}
-	}
-	o.Revision = g.Revision
-	if (len(o.Selection.Steps) > 0 && len(sel.Steps) == 0) || (len(o.Selection.Phases) > 0 && len(sel.Phases) == 0) {
-		return nil
-	}
-	selected, err := g.Select(sel)
-	if err != nil {
-		return err
-	}
-	o.Areas = areasOf(selected)
-	for i, fresh := range freshSteps(selected) {
-		at := slices.IndexFunc(old, func(s OperationStep) bool { return s.ID == selected[i].ID })
-		if at < 0 {
-			old = append(old, fresh)
-			continue
-		}
-		if old[at].State != StepRunning {
-			old[at].State, old[at].Error, old[at].WaitsFor = StepPending, nil, nil
-			old[at].Started, old[at].Ended = nil, nil
-		}
-		old[at].Title, old[at].Phase = fresh.Title, fresh.Phase
-	}
-	o.Steps = old
-	return nil
-}
-
-func hasPhase(g *Graph, phase int) bool {
-	return slices.ContainsFunc(g.Steps, func(s Step) bool { return s.Phase == phase })
 }
 
 // interrupt ends the operation for a person to look at.

@@ -132,7 +132,7 @@ func TestResumeUsesThePlatformAsItIsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	op := b.wait(id)
-	want(t, "outcome", outcome(op), lines("done", "a changed", "b changed", "old skipped", "fresh changed"))
+	want(t, "outcome", outcome(op), lines("done", "a changed", "b changed", "fresh changed", "old skipped"))
 	want(t, "world", w.String(), lines("a=new", "b=yes", "fresh=yes"))
 	if op.Revision != "r2" {
 		t.Fatal(op.Revision)

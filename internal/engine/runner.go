@@ -107,7 +107,7 @@ func (r *runner) ready(started map[int]bool, free int) (start []int) {
 		// A step that was being applied when the daemon died is ended even if a
 		// cancel was asked for: it would have been, had the daemon lived.
 		resumed := s.State == StepRunning
-		if resumed || (s.State == StepPending && !r.cancelled && r.settled(s.ID)) {
+		if (resumed || (s.State == StepPending && !r.cancelled)) && r.settled(s.ID) {
 			start = append(start, i)
 		}
 	}
