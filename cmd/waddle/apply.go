@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -88,7 +89,7 @@ func (a *app) change(ctx context.Context, r changeRequest) error {
 		return err
 	}
 	if a.table() {
-		fmt.Fprintln(a.con.Out, view.Plan(*p, a.con.Style))
+		fmt.Fprintln(a.preface(r.consent), view.Plan(*p, a.con.Style))
 	}
 	if t := view.Counts(*p); p.Changes == 0 && t.Waits == 0 && t.Failed == 0 && a.table() {
 		return nil // the plan has said so
@@ -97,6 +98,15 @@ func (a *app) change(ctx context.Context, r changeRequest) error {
 		return err
 	}
 	return a.launch(ctx, c, r.consent, r.start)
+}
+
+// preface is where what comes before the start goes: with --detach the output has
+// the operation's id alone.
+func (a *app) preface(k consent) io.Writer {
+	if k.detach {
+		return a.con.Err
+	}
+	return a.con.Out
 }
 
 // either returns the operation of a 200 or a 202.

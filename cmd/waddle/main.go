@@ -10,6 +10,8 @@ import (
 	"os"
 )
 
+//go:generate go test -run TestTheReferencePageIsNotStale -update .
+
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }

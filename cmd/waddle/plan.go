@@ -29,6 +29,9 @@ func newPlan(a *app) *cobra.Command {
 		Example: "  waddle plan\n  waddle plan --through 1 --exit-code || echo 'not as it should be'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("through") && cmd.Flags().Changed("phase") {
+				return usagef("give one of them", "--through and --phase exclude each other")
+			}
 			params := &client.GetPlanParams{}
 			if cmd.Flags().Changed("through") {
 				params.Through = &through
@@ -42,7 +45,6 @@ func newPlan(a *app) *cobra.Command {
 	c.Flags().IntVar(&through, "through", 0, "only the phases 0 to `N`")
 	c.Flags().IntVar(&phase, "phase", 0, "only phase `N`")
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 when something would change")
-	c.MarkFlagsMutuallyExclusive("through", "phase")
 	completePhaseFlags(c, "through", "phase")
 	return c
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/goccy/go-yaml"
@@ -60,14 +59,11 @@ leaves out is filled in; -o json does that too.`,
 func (a *app) getPlatform(ctx context.Context, c *client.Connection, full bool) (body []byte, etag string, err error) {
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
-	accept := "application/yaml"
+	var editors []client.RequestEditorFn
 	if full {
-		accept = "application/json"
+		editors = append(editors, client.AcceptJSON)
 	}
-	r, err := c.GetPlatformWithResponse(ctx, func(_ context.Context, req *http.Request) error {
-		req.Header.Set("Accept", accept)
-		return nil
-	})
+	r, err := c.GetPlatformWithResponse(ctx, editors...)
 	if err != nil {
 		return nil, "", fmt.Errorf("cannot get the platform document: %w", err)
 	}

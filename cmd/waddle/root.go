@@ -34,7 +34,6 @@ func newRoot(a *app) *cobra.Command {
   waddle status              # how things stand`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		DisableAutoGenTag: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
 		Args:              cobra.NoArgs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },

@@ -5,17 +5,30 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
+	"net/url"
 	"syscall"
 	"time"
 
+	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/internal/problem"
 )
 
 // unreachable is the failure of a call that got no answer, with the likeliest
 // way out.
 func unreachable(err error, timeout time.Duration) *failure {
-	return &failure{exit: exitUnreachable, problem: problem.New(codeUnreachable, wayOut(err, timeout), "%s", err.Error())}
+	return &failure{exit: exitUnreachable, problem: problem.New(codeUnreachable, wayOut(err, timeout), "%s", short(err))}
+}
+
+// short leaves out the URL that net/http puts into the middle of the message.
+func short(err error) string {
+	var far *client.UnreachableError
+	var web *url.Error
+	if errors.As(err, &far) && errors.As(far.Err, &web) {
+		return fmt.Sprintf("cannot reach waddled at %s: %s", far.Server, web.Err)
+	}
+	return err.Error()
 }
 
 func wayOut(err error, timeout time.Duration) string {
