@@ -1,0 +1,98 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/hostfacts"
+	"github.com/waddle-social/waddle/internal/phase"
+	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/internal/platform/platformfile"
+	"github.com/waddle-social/waddle/internal/server"
+	"github.com/waddle-social/waddle/internal/state"
+	"github.com/waddle-social/waddle/pkg/netfw"
+)
+
+// parts is the daemon put together.
+type parts struct {
+	c        Config
+	network  *netfw.Driver
+	store    *platformfile.Store
+	engine   *engine.Engine
+	server   *server.Server
+	triggers chan string // what the reconciler is woken by, beside the kernel
+}
+
+func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
+	p := &parts{
+		c: c, network: network,
+		store:    &platformfile.Store{Path: c.Platform},
+		triggers: make(chan string, 1),
+	}
+	own := p.own()
+	var err error
+	p.engine, err = engine.New(engine.Options{
+		State: db, Source: p.graph, Log: c.Log,
+		Keep:           engine.Retention{Count: int(own.Retention.Operations), Age: time.Duration(own.Retention.Age)},
+		ReconcileEvery: time.Duration(own.ReconcileInterval),
+	})
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := netlink.NewHandle()
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the kernel about the network: %w", err)
+	}
+	p.server, err = server.New(server.Options{
+		Engine:          p.engine,
+		Platform:        p.store,
+		Network:         networkView{network},
+		Host:            hostfacts.New(hostfacts.Machine(), kernel),
+		Phases:          phases(),
+		State:           db,
+		Version:         c.Version,
+		PlatformSchema:  func() ([]byte, error) { return platform.Schema(), nil },
+		PlatformChanged: p.platformChanged,
+		Socket:          c.Socket,
+		Group:           c.Group,
+		TLSDir:          c.tlsDir(),
+		Limits: server.Limits{
+			Body:                  int64(own.Limits.Body),
+			RequestTimeout:        time.Duration(own.Limits.RequestTimeout),
+			FailedAuthentications: int(own.Limits.FailedAuthentications),
+		},
+		Log: c.Log,
+	})
+	return p, err
+}
+
+// own is what the platform says about the daemon itself; without a platform
+// everything is left to the defaults of who is asked.
+func (p *parts) own() platform.Waddled {
+	_, doc, _, err := p.store.Read()
+	if err != nil {
+		return platform.Waddled{}
+	}
+	return doc.Spec.Waddled
+}
+
+// graph is the phases for the platform as it is on the disk now.
+func (p *parts) graph(context.Context) (*engine.Graph, error) {
+	_, doc, revision, err := p.store.Read()
+	if err != nil {
+		return nil, err
+	}
+	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Acknowledgements: p.engine})
+}
+
+func phases() []server.Phase {
+	list := make([]server.Phase, 0, len(phase.Titles))
+	for n, title := range phase.Titles {
+		list = append(list, server.Phase{Number: n, Title: title})
+	}
+	return list
+}

@@ -1,0 +1,46 @@
+package phase
+
+import (
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/platform"
+)
+
+// Titles are the plan's names of the phases, by number.
+var Titles = [...]string{
+	"Immediate Host Lockdown",
+	"Network Setup",
+	"Teleport VM",
+	"Full Lockdown",
+	"Talos Cluster",
+	"Cluster Bootstrap (pre-GitOps)",
+	"GitOps Takes Over",
+}
+
+// Drivers is what the phases act through.
+type Drivers struct {
+	Network          Network
+	Acknowledgements Acknowledgements
+}
+
+// Build returns the plan's phases 0 to 6 for a platform as one graph. revision
+// names the document that p was parsed from.
+func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, error) {
+	acks := d.Acknowledgements
+	phases := [len(Titles)][]engine.Step{
+		immediateLockdown(p, d.Network, acks),
+		networkSetup(p, d.Network, acks),
+		teleportVM(p, acks),
+		fullLockdown(p, acks),
+		talosCluster(p, acks),
+		clusterBootstrap(p, acks),
+		gitOps(acks),
+	}
+	var steps []engine.Step
+	for number, list := range phases {
+		for _, s := range list {
+			s.Phase = number
+			steps = append(steps, s)
+		}
+	}
+	return engine.NewGraph(revision, steps)
+}

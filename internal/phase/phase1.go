@@ -1,0 +1,64 @@
+package phase
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/pkg/netfw"
+)
+
+// Bridge is the internal bridge that the platform wants.
+func Bridge(p *platform.Platform) netfw.Bridge {
+	internal := p.Spec.Network.Internal
+	return netfw.Bridge{
+		Name:      string(internal.Bridge),
+		Addresses: []netip.Prefix{netip.PrefixFrom(internal.Address, internal.CIDR.Bits())},
+		Uplink:    string(p.Spec.Network.Public.Bridge),
+	}
+}
+
+// networkSetup is the plan's Phase 1. Forwarding is switched on last: before
+// that the rules that close it are loaded.
+func networkSetup(p *platform.Platform, net Network, acks Acknowledgements) []engine.Step {
+	bridge, storage := Bridge(p), p.Spec.Storage
+	return []engine.Step{
+		subject[netfw.BridgeBefore]{
+			look:    func(ctx context.Context) (netfw.Finding, error) { return net.LookBridge(ctx, bridge) },
+			apply:   func(ctx context.Context, agreed netfw.Consent) error { return net.ApplyBridge(ctx, bridge, agreed) },
+			capture: func(ctx context.Context) (netfw.BridgeBefore, error) { return net.CaptureBridge(ctx, bridge) },
+			show:    net.ShowUndoBridge,
+			undo:    net.UndoBridge,
+		}.step(engine.Step{
+			ID: "network.bridge", Title: fmt.Sprintf("Create internal bridge %s and assign %s", bridge.Name, bridge.Addresses[0]),
+			Plan: "Phase 1, steps 1 and 2", Area: "network", Needs: []string{"firewall.input"},
+			Watches: []string{netfw.EventLink, netfw.EventAddress, netfw.EventFiles},
+		}),
+		rules(net, ruleConfig(p, netfw.PartForward|netfw.PartNAT), engine.Step{
+			ID: "firewall.forward", Title: "Close forwarding by default and enable masquerade NAT",
+			Plan: "Phase 1, steps 3 and 6", Area: "firewall", Needs: []string{"firewall.input"},
+			Watches: []string{netfw.EventRules, netfw.EventFiles},
+		}),
+		subject[netfw.ForwardingBefore]{
+			look:    net.LookForwarding,
+			apply:   net.ApplyForwarding,
+			capture: net.CaptureForwarding,
+			show:    net.ShowUndoForwarding,
+			undo:    net.UndoForwarding,
+		}.step(engine.Step{
+			ID: "network.forwarding", Title: "Enable IP forwarding",
+			Plan: "Phase 1, step 3", Area: "network", Needs: []string{"firewall.forward", "network.bridge"},
+			Watches: []string{netfw.EventForwarding, netfw.EventFiles},
+		}),
+		byHand(acks, engine.Step{
+			ID: "storage.dataset", Title: fmt.Sprintf("Create ZFS dataset %s", storage.Dataset),
+			Plan: "Phase 1, step 4", Area: "storage",
+		}, fmt.Sprintf("zfs create %s", storage.Dataset)),
+		byHand(acks, engine.Step{
+			ID: "storage.target-service", Title: "Install and configure the iSCSI target service",
+			Plan: "Phase 1, step 5", Area: "storage", Needs: []string{"network.bridge"},
+		}, fmt.Sprintf("install targetcli-fb and serve iSCSI on %s", storage.Portal)),
+	}
+}
