@@ -192,6 +192,13 @@ func TestDownKillsWhatStillRunsInTheLab(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	for inside := false; !inside; { // nsenter takes a moment to get there
+		ps, err := residents([]string{l.Scanner.netns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside = slices.ContainsFunc(ps, func(p process) bool { return p.PID == cmd.Process.Pid })
+	}
 	if err := l.Down(t.Context()); err != nil {
 		t.Fatal(err)
 	}

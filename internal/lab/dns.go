@@ -17,8 +17,7 @@ var zone = map[string][]netip.Addr{
 }
 
 // serveDNS answers over UDP at the address that the plan's VMs have as their resolver.
-func serveDNS(ctx context.Context, group *errgroup.Group, ns namespace) error {
-	node := &Node{Name: nodeInternet, netns: string(ns)}
+func serveDNS(ctx context.Context, group *errgroup.Group, node *Node) error {
 	pc, err := node.ListenPacket(ctx, "udp", netip.AddrPortFrom(ResolverAddr, 53).String())
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func (n *Node) ReadFile(path string) ([]byte, error) {
 // WriteFile writes a file as the node sees it, over what is there; its directory has
 // to exist. On a node without files of its own it refuses: they are the machine's.
 func (n *Node) WriteFile(path string, data []byte, perm os.FileMode) error {
-	if n.view == 0 {
+	if n.root == "" {
 		return fmt.Errorf("cannot write %s on %s: this node has the machine's own files", path, n.Name)
 	}
 	f, err := n.open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC, perm)
@@ -36,9 +36,18 @@ func (n *Node) WriteFile(path string, data []byte, perm os.FileMode) error {
 	return f.Close()
 }
 
-// open resolves path within the node's root: an absolute symbolic link in there must
-// not lead to the machine's file of that name.
-func (n *Node) open(path string, flags int, perm os.FileMode) (*os.File, error) {
+// open opens path from inside the node's network, whose values /proc/sys/net shows.
+func (n *Node) open(path string, flags int, perm os.FileMode) (f *os.File, err error) {
+	err = inNetns(n.netns, func() (err error) {
+		f, err = n.openInRoot(path, flags, perm)
+		return err
+	})
+	return f, err
+}
+
+// openInRoot resolves path within the node's root: an absolute symbolic link in there
+// must not lead to the machine's file of that name.
+func (n *Node) openInRoot(path string, flags int, perm os.FileMode) (*os.File, error) {
 	root, err := unix.Open(n.Root(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open %s of %s: %w", path, n.Name, err)
@@ -57,8 +66,8 @@ func (n *Node) open(path string, flags int, perm os.FileMode) (*os.File, error) 
 
 // Root returns where the node's / is seen from the machine.
 func (n *Node) Root() string {
-	if n.view == 0 {
+	if n.root == "" {
 		return "/"
 	}
-	return fmt.Sprintf("/proc/%d/root", n.view)
+	return n.root
 }

@@ -16,14 +16,26 @@ type Lab struct {
 
 	handTyped bool
 	service   process
+	guestMnt  string // path of the mount namespace of all but the host
 }
 
 func newLab(st state) *Lab {
 	l := &Lab{Name: st.Name, handTyped: st.HandTyped, service: st.Service}
-	l.Host = &Node{Name: nodeHost, netns: netnsPath(l.Name, nodeHost), view: l.service.PID}
-	l.Internet = &Node{Name: nodeInternet, netns: netnsPath(l.Name, nodeInternet)}
-	l.Scanner = &Node{Name: nodeScanner, netns: netnsPath(l.Name, nodeScanner)}
+	l.guestMnt = fmt.Sprintf("/proc/%d/task/%d/ns/mnt", st.Service.PID, st.Guests)
+	l.Host = &Node{
+		Name:  nodeHost,
+		netns: netnsPath(l.Name, nodeHost),
+		mnt:   fmt.Sprintf("/proc/%d/ns/mnt", st.Service.PID),
+		uts:   fmt.Sprintf("/proc/%d/ns/uts", st.Service.PID),
+		root:  fmt.Sprintf("/proc/%d/root", st.Service.PID),
+	}
+	l.Internet = l.guest(nodeInternet, nodeInternet)
+	l.Scanner = l.guest(nodeScanner, nodeScanner)
 	return l
+}
+
+func (l *Lab) guest(name, node string) *Node {
+	return &Node{Name: name, netns: netnsPath(l.Name, node), mnt: l.guestMnt}
 }
 
 // Open returns a lab that another process or an earlier Up built.

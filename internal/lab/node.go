@@ -12,19 +12,23 @@ import (
 type Node struct {
 	Name  string
 	netns string // path of its network namespace
-	view  int    // process whose mount and UTS namespace the node has; 0 means the machine's
+	mnt   string // path of the mount namespace that its commands have
+	uts   string // path of its UTS namespace; empty means the machine's
+	root  string // where its own files are seen from the machine; empty when it has none
 }
 
-// Command prepares a command that runs in the node: in its network namespace and, on
-// the host, with the host's files and host name. It starts in / and looks programs up
-// in the node. The process that is started is the command itself (nsenter executes it
-// in place), so that killing and signalling it do what they say.
+// Command prepares a command that runs in the node: in its network namespace, on the
+// host with the host's files and host name, elsewhere with the machine's files and the
+// lab's name server. It starts in / and looks programs up in the node. The process that
+// is started is the command itself (nsenter executes it in place), so that killing and
+// signalling it do what they say.
 func (n *Node) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	args := []string{"--net=" + n.netns}
-	if n.view != 0 {
-		args = append(args,
-			fmt.Sprintf("--mount=/proc/%d/ns/mnt", n.view),
-			fmt.Sprintf("--uts=/proc/%d/ns/uts", n.view))
+	if n.mnt != "" {
+		args = append(args, "--mount="+n.mnt)
+	}
+	if n.uts != "" {
+		args = append(args, "--uts="+n.uts)
 	}
 	cmd := exec.CommandContext(ctx, "nsenter", append(append(args, "--"), argv...)...)
 	cmd.Dir = "/"
@@ -53,19 +57,22 @@ func (n *Node) Do(fn func() error) error {
 }
 
 func (n *Node) enter() error {
-	if n.view == 0 {
-		return joinFile(n.netns, unix.CLONE_NEWNET)
-	}
 	// A thread that shares its root and working directory with others may not change
 	// its mount namespace, see setns(2).
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("cannot part from the other threads' root directory: %w", err)
 	}
-	if err := joinFile(n.netns, unix.CLONE_NEWNET); err != nil {
-		return err
+	// The paths are the machine's, so the mount namespace comes last.
+	for _, ns := range []struct {
+		path string
+		kind int
+	}{{n.netns, unix.CLONE_NEWNET}, {n.uts, unix.CLONE_NEWUTS}, {n.mnt, unix.CLONE_NEWNS}} {
+		if ns.path == "" {
+			continue
+		}
+		if err := joinFile(ns.path, ns.kind); err != nil {
+			return err
+		}
 	}
-	if err := joinFile(fmt.Sprintf("/proc/%d/ns/uts", n.view), unix.CLONE_NEWUTS); err != nil {
-		return err
-	}
-	return joinFile(fmt.Sprintf("/proc/%d/ns/mnt", n.view), unix.CLONE_NEWNS)
+	return nil
 }

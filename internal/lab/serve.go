@@ -31,25 +31,34 @@ func Serve(ctx context.Context, name string) error {
 	}
 	defer func() { _ = requests.Close() }()
 	group, ctx := errgroup.WithContext(ctx)
-	internet := namespace(netnsPath(name, nodeInternet))
-	if err := serveWeb(ctx, group, internet, newWeb(requests)); err != nil {
-		return fmt.Errorf("cannot serve lab %s: %w", name, err)
+	guests, err := serveAll(ctx, group, name, requests)
+	if err == nil {
+		_, err = fmt.Fprintf(tell, "ready %d\n", guests)
 	}
-	if err := serveDNS(ctx, group, internet); err != nil {
-		return fmt.Errorf("cannot serve lab %s: %w", name, err)
-	}
-	// From here on /run is the host's, and the names of the namespaces are out of sight.
-	if err := makeHostView(); err != nil {
-		return fmt.Errorf("cannot serve lab %s: %w", name, err)
-	}
-	if err := serveHost(ctx, group); err != nil {
-		return fmt.Errorf("cannot serve lab %s: %w", name, err)
-	}
-	if _, err := tell.WriteString("ready\n"); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot serve lab %s: %w", name, err)
 	}
 	_ = tell.Close()
 	return group.Wait()
+}
+
+// serveAll starts everything, in the internet first: once the host's view is made, the
+// names of the other namespaces are out of sight.
+func serveAll(ctx context.Context, group *errgroup.Group, name string, requests *os.File) (guests int, err error) {
+	internet := &Node{Name: nodeInternet, netns: netnsPath(name, nodeInternet)}
+	if err := serveWeb(ctx, group, internet, newWeb(requests)); err != nil {
+		return 0, err
+	}
+	if err := serveDNS(ctx, group, internet); err != nil {
+		return 0, err
+	}
+	if guests, err = makeGuestView(ctx, group, name); err != nil {
+		return 0, err
+	}
+	if err := makeHostView(); err != nil {
+		return 0, err
+	}
+	return guests, serveHost(ctx, group)
 }
 
 // serveHTTP answers on ln until ctx ends.

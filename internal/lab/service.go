@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -42,19 +41,20 @@ func ServeIfAsked() {
 
 // startService starts the process that holds the host's files and answers as the web
 // server, the name server and the host's own services. It lives until Down.
-func startService(ctx context.Context, o Options) (process, error) {
+// guests is the thread of it that holds the other nodes' files.
+func startService(ctx context.Context, o Options) (p process, guests int, err error) {
 	argv, err := serviceCommand(o)
 	if err != nil {
-		return process{}, err
+		return p, 0, err
 	}
 	log, err := os.OpenFile(serviceLog(o.Name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return process{}, err
+		return p, 0, err
 	}
 	defer func() { _ = log.Close() }()
 	ready, tell, err := os.Pipe()
 	if err != nil {
-		return process{}, err
+		return p, 0, err
 	}
 	defer func() { _ = ready.Close() }()
 	cmd := exec.Command(argv[0], argv[1:]...)
@@ -70,14 +70,15 @@ func startService(ctx context.Context, o Options) (process, error) {
 	err = inNetns(netnsPath(o.Name, nodeHost), cmd.Start)
 	_ = tell.Close()
 	if err != nil {
-		return process{}, err
+		return p, 0, err
 	}
-	p, err := processOf(cmd.Process.Pid)
+	p, err = processOf(cmd.Process.Pid)
 	go func() { _ = cmd.Wait() }() // so that it is no zombie of a long-lived caller; ends with the lab
 	if err != nil {
-		return process{}, err
+		return p, 0, err
 	}
-	return p, awaitReady(ctx, o.Name, ready)
+	guests, err = awaitReady(ctx, o.Name, ready)
+	return p, guests, err
 }
 
 func serviceCommand(o Options) ([]string, error) {
@@ -95,24 +96,25 @@ func serviceCommand(o Options) ([]string, error) {
 	return append(append([]string{}, argv...), "serve", "--name", o.Name), nil
 }
 
-// awaitReady reads what the service says on its pipe: "ready", or nothing when it died.
-func awaitReady(ctx context.Context, name string, ready *os.File) error {
+// awaitReady reads what the service says on its pipe: "ready" and the number of a
+// thread, or nothing when it died.
+func awaitReady(ctx context.Context, name string, ready *os.File) (guests int, err error) {
 	if err := ready.SetReadDeadline(time.Now().Add(servicePhase)); err != nil {
-		return err
+		return 0, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = ready.SetReadDeadline(time.Now()) })
 	defer stop()
 	said, err := io.ReadAll(io.LimitReader(ready, 64))
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
-	if strings.TrimSpace(string(said)) == "ready" {
-		return nil
+	if _, serr := fmt.Sscanf(string(said), "ready %d", &guests); serr == nil {
+		return guests, nil
 	}
 	if err != nil {
-		return fmt.Errorf("it was not ready within %s: %s", servicePhase, lastLines(serviceLog(name)))
+		return 0, fmt.Errorf("it was not ready within %s: %s", servicePhase, lastLines(serviceLog(name)))
 	}
-	return fmt.Errorf("it ended at once: %s", lastLines(serviceLog(name)))
+	return 0, fmt.Errorf("it ended at once: %s", lastLines(serviceLog(name)))
 }
 
 // lastLines returns the end of a log for an error message.

@@ -16,7 +16,8 @@ type state struct {
 	Name      string    `json:"name"`
 	Created   time.Time `json:"created"`
 	HandTyped bool      `json:"handTyped"`
-	Service   process   `json:"service"`
+	Service   process   `json:"service"` // its mount and UTS namespaces are the host's
+	Guests    int       `json:"guests"`  // the thread of it whose mount namespace the other nodes have
 }
 
 func readState(lab string) (state, error) {

@@ -94,15 +94,14 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 	if err := s.wire(o.Name); err != nil {
 		return nil, err
 	}
-	var service process
+	st := state{Name: o.Name, Created: time.Now().UTC(), HandTyped: o.HandTyped}
 	start := func() (err error) {
-		service, err = startService(ctx, o)
+		st.Service, st.Guests, err = startService(ctx, o)
 		return err
 	}
 	if err := s.do("start the service process", start); err != nil {
 		return nil, err
 	}
-	st := state{Name: o.Name, Created: time.Now().UTC(), HandTyped: o.HandTyped, Service: service}
 	l := newLab(st)
 	if o.HandTyped {
 		if err := s.handType(ctx, l); err != nil {

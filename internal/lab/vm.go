@@ -173,7 +173,7 @@ func (l *Lab) VM(name string) *Node {
 }
 
 func (l *Lab) vmNode(name string) *Node {
-	return &Node{Name: name, netns: netnsPath(l.Name, vmNode(name))}
+	return l.guest(name, vmNode(name))
 }
 
 // VMs lists the cards of the VMs that are plugged in, sorted by name.

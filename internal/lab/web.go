@@ -28,9 +28,6 @@ const keptRequests = 10_000
 
 const page = "<!doctype html><title>the lab's internet</title><p>You see a page of the lab's internet.\n"
 
-// namespace is the path of a network namespace to listen in.
-type namespace string
-
 // web is the lab's web server.
 type web struct {
 	mu   sync.Mutex
@@ -40,12 +37,11 @@ type web struct {
 
 func newWeb(file io.Writer) *web { return &web{file: file} }
 
-func serveWeb(ctx context.Context, group *errgroup.Group, ns namespace, w *web) error {
+func serveWeb(ctx context.Context, group *errgroup.Group, node *Node, w *web) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", w.page)
 	mux.HandleFunc("GET /requests", w.requests)
 	mux.HandleFunc("GET /stream", w.stream)
-	node := &Node{Name: nodeInternet, netns: string(ns)}
 	for _, a := range []netip.Addr{WebAddr, WebAddr6} {
 		ln, err := node.Listen(ctx, "tcp", netip.AddrPortFrom(a, 80).String())
 		if err != nil {
