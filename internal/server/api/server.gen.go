@@ -5526,22 +5526,6 @@ func (response GetPhaseUndo404ApplicationProblemPlusJSONResponse) VisitGetPhaseU
 	return err
 }
 
-type GetPhaseUndo409ApplicationProblemPlusJSONResponse struct {
-	ConflictApplicationProblemPlusJSONResponse
-}
-
-func (response GetPhaseUndo409ApplicationProblemPlusJSONResponse) VisitGetPhaseUndoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(409)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type GetPhaseUndo422ApplicationProblemPlusJSONResponse struct {
 	UnprocessableApplicationProblemPlusJSONResponse
 }

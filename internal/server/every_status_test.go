@@ -1,0 +1,243 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/waddle-social/waddle/internal/server/contract"
+)
+
+// Every operation of the contract is called, every documented status is seen,
+// and every exchange is as the contract says.
+func TestEveryDocumentedStatusIsReached(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Limits.FailedAuthentications = 100 })
+	for _, reach := range []func(*testing.T, *world){
+		withoutPlatform, writing, planning, running, confirming, tokens, everywhere,
+	} {
+		reach(t, w)
+	}
+	if missing := w.recorder.Missing(); len(missing) > 0 {
+		t.Errorf("documented statuses that were not reached:\n%s", strings.Join(missing, "\n"))
+	}
+	t.Logf("%d operations, %d operation-status pairs seen", len(w.recorder.Operations()), len(w.recorder.Seen()))
+}
+
+func withoutPlatform(_ *testing.T, w *world) {
+	c := w.root()
+	for _, call := range []string{"GET /v1/platform", "GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo",
+		"POST /v1/phases/1/run", "POST /v1/phases/1/undo", "POST /v1/apply", "POST /v1/phases/2/steps/teleport.vm/acknowledge"} {
+		method, path, _ := strings.Cut(call, " ")
+		c.do(method, path, "").problem(404, "no_platform")
+	}
+	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/network", "/v1/operations"} {
+		c.do("GET", path, "").want(200)
+	}
+}
+
+func writing(t *testing.T, w *world) {
+	c, doc := w.root(), string(example(t))
+	c.do("POST", "/v1/platform/validate", doc).want(200)
+	c.do("POST", "/v1/platform/validate", "kind: Platfrom\n").problem(422, "invalid_platform")
+	c.do("PUT", "/v1/platform", "kind: Platfrom\n").problem(422, "invalid_platform")
+	etag := c.do("PUT", "/v1/platform", doc).want(201).header.Get("ETag")
+	c.do("PUT", "/v1/platform", doc+"# more\n").problem(428, "precondition_needed")
+	c.do("PUT", "/v1/platform", doc+"# more\n", `If-Match: "other"`).problem(412, "precondition_failed")
+	c.do("PUT", "/v1/platform", doc+"# more\n", "If-Match: "+etag, "Waddle-SSH-Connection: 198.51.100.9 50000 203.0.113.10 2222").problem(409, "would_cut_connection")
+	c.do("PUT", "/v1/platform", doc+"# more\n", "If-Match: "+etag).want(200)
+	c.do("GET", "/v1/platform", "").want(200)
+	c.do("GET", "/v1/platform", "", "Accept: application/json").want(200)
+}
+
+func planning(t *testing.T, w *world) {
+	c := w.root()
+	c.do("GET", "/v1/plan?through=1", "").want(200)
+	c.do("GET", "/v1/phases", "").want(200)
+	c.do("GET", "/v1/phases/1", "").want(200)
+	c.do("GET", "/v1/phases/1/undo", "").want(200)
+	good, err := os.ReadFile(w.store.Path)
+	w.must(err)
+	w.must(os.WriteFile(w.store.Path, []byte("kind: Platfrom\n"), 0o600))
+	c.do("GET", "/v1/platform", "").want(200)
+	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
+	for _, path := range []string{"/v1/plan", "/v1/phases", "/v1/phases/1", "/v1/phases/1/undo"} {
+		c.do("GET", path, "").problem(422, "invalid_platform")
+	}
+	w.must(os.WriteFile(w.store.Path, good, 0o600))
+}
+
+func running(t *testing.T, w *world) {
+	c := w.root()
+	c.do("POST", "/v1/phases/1/undo", "").problem(409, "not_undoable")
+	release := w.holdBridge()
+	op := c.do("POST", "/v1/phases/1/run", "").want(202).operation()
+	c.do("POST", "/v1/phases/1/run", "").problem(409, "operation_running")
+	c.do("POST", "/v1/apply?wait=1s", `{"through":1}`).problem(409, "operation_running")
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel", "").want(202)
+	c.do("GET", "/v1/operations/"+op.ID, "").want(200)
+	c.do("GET", "/v1/operations/nothing", "").problem(404, "not_found")
+	release()
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "", "Idempotency-Key: cancel-key").want(200)
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=9s", "", "Idempotency-Key: cancel-key").problem(422, "idempotency_reused")
+	c.do("POST", "/v1/operations/nothing/cancel", "").problem(404, "not_found")
+	c.do("GET", "/v1/operations/"+op.ID+"/events", "").want(200)
+	c.do("GET", "/v1/operations/nothing/events", "").problem(404, "not_found")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	resp, err := c.send(ctx, "GET", "/v1/events", "", "Last-Event-ID: 0")
+	w.must(err)
+	w.must(resp.Body.Close())
+
+	// A bridge that waits answers 202, one that does not 200, for each call
+	// that starts an operation.
+	for _, path := range []string{"/v1/phases/1/run", "/v1/phases/1/undo", "/v1/apply"} {
+		c.do("POST", path+"?wait=10s", "", "Idempotency-Key: key-of-"+path).want(200)
+		c.do("POST", path+"?wait=11s", "", "Idempotency-Key: key-of-"+path).problem(422, "idempotency_reused")
+	}
+	w.set("network.bridge", false)
+	release = w.holdBridge()
+	op = c.do("POST", "/v1/apply", "").want(202).operation()
+	release()
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "")
+	c.do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
+	c.do("POST", "/v1/phases/1/undo", "").want(202)
+	c.do("POST", "/v1/phases/1/run?wait=10s", "")
+}
+
+func confirming(t *testing.T, w *world) {
+	c := w.root()
+	w.set("network.bridge", false)
+	const path = "/v1/phases/2/steps/teleport.vm/acknowledge"
+	c.do("POST", path, `{"note":"seen"}`).problem(409, "gate_not_open")
+	w.set("network.bridge", true)
+	c.do("POST", path, `{"note":"seen"}`, "Idempotency-Key: gate-key").want(204)
+	c.do("POST", path, `{"note":"other"}`, "Idempotency-Key: gate-key").problem(422, "idempotency_reused")
+	c.do("POST", "/v1/phases/2/steps/nothing/acknowledge", "").problem(404, "not_found")
+	c.do("POST", "/v1/phases/1/steps/teleport.vm/acknowledge", "").problem(404, "not_found")
+}
+
+func tokens(t *testing.T, w *world) {
+	c := w.root()
+	made := c.do("POST", "/v1/tokens", `{"name":"ci","scopes":["read"]}`, "Idempotency-Key: token-key").want(201)
+	c.do("POST", "/v1/tokens", `{"name":"ci2","scopes":["read"]}`, "Idempotency-Key: token-key").problem(422, "idempotency_reused")
+	c.do("POST", "/v1/tokens", `{"name":"ci","scopes":["read"]}`).problem(409, "conflict")
+	c.do("GET", "/v1/tokens", "").want(200)
+	var body struct{ Token struct{ ID string } }
+	made.decode(&body)
+	c.do("DELETE", "/v1/tokens/"+body.Token.ID, "").want(204)
+	c.do("DELETE", "/v1/tokens/"+body.Token.ID, "").problem(404, "not_found")
+}
+
+// everywhere is what each operation answers alike.
+func everywhere(t *testing.T, w *world) {
+	root, nobody, stranger, other := w.root(), w.as(65534, 65534, gidOf(t, socketGroup)), w.with(""), w.with("waddle_wrong")
+	for _, op := range w.recorder.Operations() {
+		path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step").Replace(op.Path)
+		root.do(op.Method, path+"?nonsense=1", bodyFor(op)).problem(400, "invalid_request")
+		if op.HasBody {
+			root.do(op.Method, path, strings.Repeat("# long\n", 60_000)).problem(413, "too_large")
+			root.do(op.Method, path, "x", "Content-Type: text/plain").problem(415, "unsupported_media")
+		}
+		if op.Scope == "" {
+			stranger.do(op.Method, path, "").want(200)
+			continue
+		}
+		nobody.do(op.Method, path, bodyFor(op)).problem(403, "forbidden")
+		stranger.do(op.Method, path, bodyFor(op)).problem(401, "unauthenticated")
+	}
+	exhaust := func() {
+		t.Helper()
+		for i := 0; other.do("GET", "/v1/version", "").status != 429; i++ {
+			if i > 200 {
+				t.Fatal("200 failed authentications and no 429")
+			}
+		}
+	}
+	for _, op := range w.recorder.Operations() {
+		path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step").Replace(op.Path)
+		if op.Scope == "" {
+			continue
+		}
+		exhaust()
+		r := other.do(op.Method, path, bodyFor(op))
+		r.problem(429, "too_many_attempts")
+		if n, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || n < 1 {
+			t.Errorf("%s: Retry-After is %q", op.ID, r.header.Get("Retry-After"))
+		}
+	}
+}
+
+func bodyFor(op contract.Operation) string {
+	switch {
+	case !op.HasBody:
+		return ""
+	case strings.HasPrefix(op.Path, "/v1/platform"):
+		return "kind: Platform\n"
+	}
+	return "{}"
+}
+
+// as calls over the unix socket as another user. Credentials belong to threads,
+// and the kernel notes those of the thread that connects.
+func (w *world) as(uid, gid int, groups ...int) *client {
+	return w.clientOver("http://waddled", &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialAs(ctx, w.socket(), uid, gid, groups)
+	}}, http.Header{})
+}
+
+func dialAs(ctx context.Context, socket string, uid, gid int, groups []int) (net.Conn, error) {
+	type result struct {
+		c   net.Conn
+		err error
+	}
+	out := make(chan result)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		if err := becomeThread(uid, gid, groups); err != nil {
+			out <- result{err: err}
+			return
+		}
+		c, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+		out <- result{c, err}
+	}()
+	r := <-out
+	return r.c, r.err
+}
+
+func becomeThread(uid, gid int, groups []int) error {
+	list := make([]uint32, 0, len(groups)+1)
+	for _, g := range groups {
+		list = append(list, uint32(g))
+	}
+	if err := setgroups(list); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESGID, uintptr(gid), uintptr(gid), uintptr(gid)); e != 0 {
+		return fmt.Errorf("setresgid: %w", e)
+	}
+	if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); e != 0 {
+		return fmt.Errorf("setresuid: %w", e)
+	}
+	return nil
+}
+
+func gidOf(t *testing.T, group string) int {
+	t.Helper()
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gid, err := strconv.Atoi(g.Gid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gid
+}
