@@ -27,7 +27,7 @@ func newReporter(r *runner, i int, step string) *reporter {
 }
 
 func (p *reporter) run() *Run {
-	return &Run{Consent: p.r.op.Consent, Report: p.report}
+	return &Run{Operation: p.r.op.ID, Consent: p.r.op.Consent, Report: p.report}
 }
 
 func (p *reporter) report(message string, progress *Progress) {

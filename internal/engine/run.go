@@ -2,7 +2,8 @@ package engine
 
 // Run is what a step's Apply may use of the operation it runs in.
 type Run struct {
-	Consent Consent
+	Operation string // its id
+	Consent   Consent
 	// Report tells watchers how far the step is; p may be nil.
 	Report func(message string, p *Progress)
 }

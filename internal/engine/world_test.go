@@ -28,12 +28,13 @@ type world struct {
 	applied map[string]int // calls of Apply, per step
 	checked map[string]int // calls of Check, per step
 	broken  map[string]error
-	faults  []string              // rules that were broken
+	faults  []string // rules that were broken
+	needs   map[string][]string
 	hit     func(op string) error // called between the halves of a change; nil for nothing
 }
 
 func newWorld() *world {
-	return &world{things: map[string]string{}, applied: map[string]int{}, checked: map[string]int{}, broken: map[string]error{}}
+	return &world{things: map[string]string{}, applied: map[string]int{}, checked: map[string]int{}, broken: map[string]error{}, needs: map[string][]string{}}
 }
 
 func (w *world) String() string {
@@ -80,6 +81,7 @@ func (w *world) step(id string, phase int, needs ...string) Step {
 }
 
 func (w *world) stepTo(id, want string, phase int, needs ...string) Step {
+	w.needs[id] = needs
 	return Step{
 		ID: id, Phase: phase, Title: "Make " + id, Area: id, Needs: needs, Watches: []string{WatchLink},
 		Check: func(context.Context) (Result, error) {
@@ -127,9 +129,19 @@ func (w *world) stepTo(id, want string, phase int, needs ...string) Step {
 				}
 				w.mu.Lock()
 				defer w.mu.Unlock()
+				w.rests(id)
 				return w.change(id, was)
 			},
 		},
+	}
+}
+
+// rests notes a fault when something that was made on top of the step is there.
+func (w *world) rests(id string) {
+	for other, needs := range w.needs {
+		if slices.Contains(needs, id) && w.applied[other] > 0 && (w.things[other] == "yes" || w.things[other] == "half") {
+			w.faults = append(w.faults, id+" was undone while "+other+" rests on it")
+		}
 	}
 }
 
@@ -169,7 +181,7 @@ func (w *world) gate(id string, phase int, needs ...string) Step {
 
 // bench is an engine on a state file that can be killed and started again.
 type bench struct {
-	t     testing.TB
+	t     tester
 	path  string
 	o     Options
 	seam  func(op string) error
@@ -178,8 +190,20 @@ type bench struct {
 	graph func() (*Graph, error)
 }
 
+// tester is what a bench needs of *testing.T, *testing.B and *rapid.T.
+type tester interface {
+	Helper()
+	Context() context.Context
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 func newBench(t testing.TB, steps ...Step) *bench {
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "state.db")}
+	return newBenchIn(t, t.TempDir(), steps...)
+}
+
+func newBenchIn(t tester, dir string, steps ...Step) *bench {
+	b := &bench{t: t, path: filepath.Join(dir, "state.db")}
 	b.source("r1", steps...)
 	return b
 }
