@@ -3,7 +3,6 @@ package appliance
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -14,6 +13,7 @@ type monitor struct {
 	conn    net.Conn
 	replies chan reply    // closed when the connection is
 	resets  chan struct{} // holds one when the guest has reset itself
+	opened  chan struct{} // holds one when the guest has opened the channel's port
 }
 
 // reply is one answer, or an event.
@@ -23,6 +23,9 @@ type reply struct {
 		Description string `json:"desc"`
 	} `json:"error"`
 	Event string `json:"event"`
+	Data  struct {
+		Open bool `json:"open"`
+	} `json:"data"`
 }
 
 // dialMonitor waits for QEMU to listen, unless it ends.
@@ -30,7 +33,7 @@ func dialMonitor(path string, ended <-chan struct{}) (*monitor, error) {
 	for {
 		conn, err := net.Dial("unix", path)
 		if err == nil {
-			m := &monitor{conn: conn, replies: make(chan reply), resets: make(chan struct{}, 1)}
+			m := &monitor{conn: conn, replies: make(chan reply), resets: make(chan struct{}, 1), opened: make(chan struct{}, 1)}
 			go m.read()
 			return m, m.execute("qmp_capabilities", nil, nil)
 		}
@@ -52,10 +55,9 @@ func (m *monitor) read() {
 		}
 		switch {
 		case r.Event == "RESET":
-			select {
-			case m.resets <- struct{}{}:
-			default:
-			}
+			note(m.resets)
+		case r.Event == "VSERPORT_CHANGE" && r.Data.Open:
+			note(m.opened)
 		case r.Return != nil || r.Error != nil:
 			m.replies <- r
 		}
@@ -84,21 +86,29 @@ func (m *monitor) execute(command string, arguments, into any) error {
 	return json.Unmarshal(r.Return, into)
 }
 
-// forgetResets drops a reset that was seen earlier.
-func (m *monitor) forgetResets() {
+// note keeps that something has happened until somebody asks.
+func note(event chan struct{}) {
 	select {
-	case <-m.resets:
+	case event <- struct{}{}:
 	default:
 	}
 }
 
-// awaitReset returns when the guest has reset itself.
-func (m *monitor) awaitReset(ctx context.Context) error {
+// forget drops what happened before now.
+func forget(event chan struct{}) {
 	select {
-	case <-m.resets:
+	case <-event:
+	default:
+	}
+}
+
+// happened returns when the guest has done what it was told to.
+func happened(ctx context.Context, event <-chan struct{}, what string) error {
+	select {
+	case <-event:
 		return nil
 	case <-ctx.Done():
-		return errors.Join(errors.New("the guest did not go down"), context.Cause(ctx))
+		return fmt.Errorf("the guest did not %s: %w", what, context.Cause(ctx))
 	}
 }
 

@@ -20,7 +20,7 @@ func (vm *VM) PowerOn(ctx context.Context) error {
 	if err := vm.startQEMU(); err != nil {
 		return err
 	}
-	return vm.join(ctx)
+	return vm.boot(ctx)
 }
 
 // Kill cuts the power: what the guest had not flushed to its disks is lost. A
@@ -45,16 +45,16 @@ func (vm *VM) Kill() {
 func (vm *VM) Reboot(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, bootTime, fmt.Errorf("the guest is not up again after %s", bootTime))
 	defer cancel()
-	vm.monitor.forgetResets()
+	forget(vm.monitor.resets)
 	if _, err := vm.Run(ctx, "systemctl reboot"); err != nil {
 		return fmt.Errorf("cannot reboot the guest: %w", err)
 	}
 	// The channel of the dying system would still answer; the reset is the border.
-	if err := vm.monitor.awaitReset(ctx); err != nil {
+	if err := happened(ctx, vm.monitor.resets, "go down"); err != nil {
 		return fmt.Errorf("cannot reboot the guest: %w", err)
 	}
 	_ = vm.connection().Close()
-	err := vm.join(ctx)
+	err := vm.boot(ctx)
 	var panicked *PanicError
 	if errors.As(err, &panicked) {
 		fmt.Fprintf(vm.options.Log, "appliance: %v; switching it off and on once\n", panicked)
@@ -91,16 +91,12 @@ func (vm *VM) startQEMU(more ...string) error {
 	return nil
 }
 
-// join connects to a guest that is coming up and waits for its services.
-func (vm *VM) join(ctx context.Context) error {
+// boot connects to a guest that is coming up and waits for its services.
+func (vm *VM) boot(ctx context.Context) error {
 	began := time.Now()
-	client, err := vm.await(ctx)
-	if err != nil {
+	if err := vm.join(ctx); err != nil {
 		return err
 	}
-	vm.mu.Lock()
-	vm.client = client
-	vm.mu.Unlock()
 	// The command's status says how the system is, which is the caller's matter.
 	state, err := vm.Run(ctx, "systemctl is-system-running --wait")
 	var exit *ExitError
@@ -108,5 +104,17 @@ func (vm *VM) join(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintf(vm.options.Log, "appliance: the guest is up (%s) after %.1f s\n", state, time.Since(began).Seconds())
+	return nil
+}
+
+// join connects to a guest as soon as it answers.
+func (vm *VM) join(ctx context.Context) error {
+	client, err := vm.await(ctx)
+	if err != nil {
+		return err
+	}
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	vm.client = client
 	return nil
 }

@@ -49,7 +49,8 @@ func (m machine) arguments() []string {
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=channel,server=on,wait=off,path=" + m.file("channel.sock"),
-		"-device", "virtserialport,chardev=channel,name=appliance",
+		// Only a port with an id reports that the guest opens it.
+		"-device", "virtserialport,id=channel,chardev=channel,name=appliance",
 		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
 		"-qmp", "unix:" + m.file("qmp.sock") + ",server=on,wait=off",
 	}

@@ -1,0 +1,30 @@
+package appliance
+
+import (
+	"testing"
+	"time"
+)
+
+func TestACopyOfTheTemplateRunsWithinSecondsAndIsAlone(t *testing.T) {
+	ForTest(t, Options{}) // makes the template where there is none
+	began := time.Now()
+	vm := ForTest(t, Options{})
+	t.Logf("from Start to an answering guest: %.2f s", time.Since(began).Seconds())
+	began = time.Now()
+	run(t, vm, "true")
+	t.Logf("one command: %.0f ms", 1000*time.Since(began).Seconds())
+	run(t, vm, "echo mine >/root/mark; zfs create rpool/mine; sync")
+
+	other := ForTest(t, Options{})
+	if out, err := other.Run(t.Context(), "cat /root/mark || zfs list rpool/mine"); err == nil {
+		t.Errorf("another copy sees what the first one wrote: %q", out)
+	}
+	guest := run(t, other, "date +%s")
+	parsed, err := time.ParseDuration(guest + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if off := time.Since(time.Unix(int64(parsed.Seconds()), 0)); off.Abs() > 5*time.Second {
+		t.Errorf("the copy's clock is off by %s", off)
+	}
+}
