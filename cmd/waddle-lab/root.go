@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/waddle-social/waddle/internal/lab"
@@ -18,10 +20,17 @@ func rootCommand() *cobra.Command {
 		Long:          intro,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, a []string) error {
+			if len(a) > 0 {
+				return usageError{fmt.Errorf("there is no command %q: waddle-lab --help shows those that there are", a[0])}
+			}
+			return cmd.Help()
+		},
 	}
 	name := root.PersistentFlags().String("name", lab.DefaultName, "which lab: a letter and up to 19 letters and digits")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(upCommand(name), downCommand(name), statusCommand(name), execCommand(name), serveCommand(name))
+	root.AddCommand(upCommand(name), downCommand(name), statusCommand(name), execCommand(name), proofCommand(name), serveCommand(name))
 	return root
 }
 
