@@ -62,12 +62,43 @@ func listener(l client.Listener) string {
 
 func drift(all []client.Drift, c Clock, st console.Style) string {
 	var b strings.Builder
-	b.WriteString("\n" + st.Bad("Drift: something differs in what was finished and is not repaired yet") + "\n")
+	b.WriteString("\n" + st.Bad("Drift: what was finished is not as it was left") + "\n")
 	for _, d := range all {
 		fmt.Fprintf(&b, "  %s (phase %d, %s)\n", Printable(d.Title), d.Phase, c.ago(d.Since))
 		for _, one := range d.Differences {
 			b.WriteString(difference(one, st))
 		}
+		b.WriteString(indented("    ", remedy(d, c)))
+		if d.Error != nil {
+			b.WriteString(failure(*d.Error, "    ", st))
+		}
 	}
 	return b.String()
+}
+
+// remedy says what is done about a drift, or who has to do something.
+func remedy(d client.Drift, c Clock) string {
+	switch d.Kind {
+	case client.DriftKindRepairing:
+		if d.Operation == "" {
+			return "is being repaired"
+		}
+		return "is being repaired: waddle op watch " + d.Operation
+	case client.DriftKindFailed:
+		text := "repairing it failed or did not last (" + count(d.Attempts, "attempt", "attempts") + ")"
+		if !d.NextAttempt.IsZero() {
+			text += ", tried again " + c.ago(d.NextAttempt)
+		}
+		return text
+	case client.DriftKindPending:
+		return "the platform document has changed since: waddle plan, then waddle apply"
+	case client.DriftKindBlocked:
+		return "only you can solve it: waddle plan shows both sides"
+	case client.DriftKindGate:
+		return "a gate is open again: waddle phase show " + fmt.Sprint(d.Phase)
+	}
+	if d.Reason != "" {
+		return "not known: " + d.Reason
+	}
+	return "not known: it cannot be looked at"
 }
