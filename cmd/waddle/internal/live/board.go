@@ -97,6 +97,9 @@ func (b *Board) detail(s Step, width int) string {
 		return b.style.Dim(clip(text, width-4))
 	}
 	const cells = 24
+	if width < cells+16 { // no room for a bar
+		return b.style.Dim(clip(amount(s.Done, s.Total, s.Unit), width-4))
+	}
 	full := int(min(max(s.Done, 0), s.Total) * cells / s.Total)
 	bar := strings.Repeat("█", full) + strings.Repeat("░", cells-full)
 	text := amount(s.Done, s.Total, s.Unit)
