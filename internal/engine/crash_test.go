@@ -161,6 +161,7 @@ func cleanJSON(raw json.RawMessage) string {
 }
 
 func TestKilledAtEveryPointAnOperationEndsAsIfItHadNotBeen(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []OperationKind{KindApply, KindUndo} {
 		t.Run(string(kind), func(t *testing.T) {
 			wanted, whole := crashRun(t, kind)
@@ -191,6 +192,7 @@ func TestKilledAtEveryPointAnOperationEndsAsIfItHadNotBeen(t *testing.T) {
 }
 
 func TestKilledTwiceAtEveryPairOfPoints(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("hundreds of pairs: not with -short")
 	}

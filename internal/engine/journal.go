@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -28,20 +27,6 @@ type header struct {
 	Operation
 	FirstEvent uint64 `json:"firstEvent"`
 	LastEvent  uint64 `json:"lastEvent,omitempty"` // once it is final
-}
-
-// record is what outlives operations of one step.
-type record struct {
-	Before   json.RawMessage `json:"before,omitempty"` // Capture's answer
-	Captured *time.Time      `json:"captured,omitempty"`
-	Applied  *applied        `json:"applied,omitempty"`
-}
-
-// applied says that the step was seen done by an operation.
-type applied struct {
-	Revision  string    `json:"revision"`
-	Operation string    `json:"operation"`
-	At        time.Time `json:"at"`
 }
 
 // journal writes changes together with the events that tell of them.
@@ -121,38 +106,6 @@ func (c *change) header(id string, fn func(h *header)) error {
 
 func (c *change) step(id string, n int, s OperationStep) error {
 	return operationSteps.Put(c.tx, stepKey(id, n), s)
-}
-
-// record changes what is kept of a step; one that is empty afterwards goes.
-func (c *change) record(step string, fn func(r *record)) error {
-	r, _, err := records.Get(c.tx, []byte(step))
-	if err != nil {
-		return err
-	}
-	fn(&r)
-	if r.Captured == nil && r.Applied == nil {
-		return records.Delete(c.tx, []byte(step))
-	}
-	return records.Put(c.tx, []byte(step), r)
-}
-
-func (j *journal) readRecord(step string) (r record, err error) {
-	err = j.db.View(func(tx *bbolt.Tx) error {
-		r, _, err = records.Get(tx, []byte(step))
-		return err
-	})
-	return r, err
-}
-
-func (j *journal) readRecords() (map[string]record, error) {
-	all := map[string]record{}
-	err := j.db.View(func(tx *bbolt.Tx) error {
-		return records.Each(tx, nil, func(k []byte, r record) (bool, error) {
-			all[string(k)] = r
-			return true, nil
-		})
-	})
-	return all, err
 }
 
 // readOperation returns the operation with its steps, or a NotFound problem.

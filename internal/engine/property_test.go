@@ -102,6 +102,7 @@ func (p picture) build() (*world, []Step) {
 }
 
 func TestWhateverHappensTheEndIsTheSame(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		p := draw(t)
 		kind := rapid.SampledFrom([]OperationKind{KindApply, KindApply, KindUndo}).Draw(t, "kind")
@@ -212,6 +213,7 @@ func pointers(steps []Step) (all []*Step) {
 }
 
 func TestRivalsNeverShareAnArea(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		p := draw(t)
 		w, steps := p.build()

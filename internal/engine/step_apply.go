@@ -61,7 +61,7 @@ func (f Result) why() string {
 // change removes the differences: consent, the record for the undo, the
 // journal, and only then the world.
 func (r *runner) change(i int, s *Step, found Result) {
-	if err := permitted(s, found.Differences, r.op.Consent); err != nil {
+	if err := permitted("apply", s, found.Differences, r.op.Consent); err != nil {
 		r.fail(i, err, found.Differences)
 		return
 	}
@@ -151,7 +151,7 @@ func (r *runner) toRecord(s *Step) (json.RawMessage, error) {
 }
 
 // permitted refuses what only the operator may decide.
-func permitted(s *Step, found []Difference, consent Consent) error {
+func permitted(verb string, s *Step, found []Difference, consent Consent) error {
 	var conflicts, adoptions []Difference
 	for _, d := range found {
 		switch d.Kind {
@@ -162,12 +162,12 @@ func permitted(s *Step, found []Difference, consent Consent) error {
 		}
 	}
 	if len(conflicts) > 0 {
-		return problem.New(problem.Conflict, "change one of the two sides, then apply again",
-			"cannot apply step %s: it is not waddle's to change: %s", s.ID, told(conflicts))
+		return problem.New(problem.Conflict, "change one of the two sides, then "+verb+" again",
+			"cannot %s step %s: it is not waddle's to change: %s", verb, s.ID, told(conflicts))
 	}
 	if len(adoptions) > 0 && !consent.Adopt {
 		return problem.New(problem.AdoptionNeeded, "look at waddle plan, then agree with: waddle apply --adopt",
-			"cannot apply step %s without the consent to take over what is there: %s", s.ID, told(adoptions))
+			"cannot %s step %s without the consent to take over what is there: %s", verb, s.ID, told(adoptions))
 	}
 	return nil
 }

@@ -30,17 +30,17 @@ func (r *runner) undo(i int, s *Step) {
 		r.putBack(i, s, "")
 		return
 	}
-	if err := permitted(s, found, Consent{Adopt: true}); err != nil {
+	if err := permitted("undo", s, found, Consent{Adopt: true}); err != nil {
 		r.fail(i, err, found)
 		return
 	}
 	if r.isCancelled() && r.now(i).State == StepPending {
 		return
 	}
-	r.putBackNow(i, s, rec, found)
+	r.restore(i, s, rec, found)
 }
 
-func (r *runner) putBackNow(i int, s *Step, rec record, found []Difference) {
+func (r *runner) restore(i int, s *Step, rec record, found []Difference) {
 	if !r.beginUndo(i, s, found) {
 		return
 	}
