@@ -23,28 +23,39 @@ func processOf(pid int) (process, error) {
 	return process{PID: pid, Start: start}, err
 }
 
-// alive reports whether p runs; a zombie does not.
+// alive reports whether p runs; a zombie does not, unless some of its threads are
+// still on their way out and with them its sockets.
 func (p process) alive() bool {
 	if p.PID == 0 {
 		return false
 	}
 	st, start, err := procStat(p.PID)
-	return err == nil && start == p.Start && st != 'Z' && st != 'X'
+	return err == nil && start == p.Start && (st.state != 'Z' && st.state != 'X' || st.threads > 1)
 }
 
-func procStat(pid int) (state byte, start uint64, err error) {
+// stat is what of /proc/PID/stat says whether a process lives.
+type stat struct {
+	state   byte // field 3
+	threads int  // field 20
+}
+
+func procStat(pid int) (st stat, start uint64, err error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, 0, err
+		return st, 0, err
 	}
 	// The command's name, in brackets, may hold blanks and brackets itself.
 	rest := string(raw[strings.LastIndexByte(string(raw), ')')+1:])
 	fields := strings.Fields(rest)
 	if len(fields) < 20 {
-		return 0, 0, fmt.Errorf("cannot read /proc/%d/stat: %d fields", pid, len(fields))
+		return st, 0, fmt.Errorf("cannot read /proc/%d/stat: %d fields", pid, len(fields))
+	}
+	st.state = fields[0][0]
+	if st.threads, err = strconv.Atoi(fields[17]); err != nil {
+		return st, 0, fmt.Errorf("cannot read /proc/%d/stat: %w", pid, err)
 	}
 	start, err = strconv.ParseUint(fields[19], 10, 64)
-	return fields[0][0], start, err
+	return st, start, err
 }
 
 // signal sends sig to p, and to nobody else when p has ended.
