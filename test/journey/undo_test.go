@@ -1,0 +1,54 @@
+package journey
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/internal/lab"
+)
+
+// foreign is what an operator may have had before: rules in our hooks and in a
+// chain of their own, both families, and an nftables table.
+const foreign = `
+iptables -N OPERATOR
+iptables -A OPERATOR -p tcp --dport 9100 -j ACCEPT
+iptables -A INPUT -j OPERATOR
+iptables -A FORWARD -i vmbr7 -j ACCEPT
+iptables -t nat -A POSTROUTING -s 192.168.7.0/24 -o vmbr0 -j MASQUERADE
+ip6tables -A INPUT -p tcp --dport 9100 -j ACCEPT
+nft add table inet operator
+nft add chain inet operator watch '{ type filter hook input priority 10 ; policy accept ; }'
+nft add rule inet operator watch counter
+echo 'vm.swappiness = 10' > /etc/sysctl.d/20-operator.conf`
+
+func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
+	for _, c := range []struct{ name, lab, before string }{
+		{"a fresh host, on which nobody has used netfilter", "undofresh", ""},
+		{"a host with an operator's own rules, table and files", "undoforeign", foreign},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t, lab.Options{Name: c.lab})
+			if c.before != "" {
+				h.run("set -e" + c.before)
+			}
+			h.start()
+			h.setExample()
+			before := h.snapshot()
+			h.apply(client.ApplyRequest{})
+			if during := h.snapshot(); during == before {
+				t.Fatal("the apply changed nothing that the snapshot shows: it proves nothing")
+			}
+			h.undo(1)
+			h.undo(0)
+			if after := h.snapshot(); after != before {
+				t.Errorf("the host is not as it was (-before +after):\n%s", cmp.Diff(before, after))
+			}
+			h.apply(client.ApplyRequest{})
+			if changes := h.plan(); len(changes) > 0 {
+				t.Errorf("a second apply left %+v", changes)
+			}
+		})
+	}
+}
