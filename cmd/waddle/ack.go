@@ -16,7 +16,7 @@ func newPhaseAck(a *app) *cobra.Command {
 		Long: `Confirms that a person has done or seen what the gate STEP of phase N asks for. Who
 confirmed, when and the note go into the journal. waddle phase show N lists the gates and
 what they ask for. A gate that the daemon can check itself cannot be confirmed.`,
-		Example:           `  waddle phase ack 0 host/root-password --note "changed, in the vault"`,
+		Example:           `  waddle phase ack 0 host.root-password --note "changed, in the vault"`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeGates,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -58,7 +58,13 @@ func (a *app) ending(ctx context.Context, c *client.Connection, id string) error
 		if err := a.emitJSON(raw); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprint(a.con.Out, view.Ending(*o, a.con.Style)); err != nil {
+		return outcome(*o)
+	}
+	text := view.Ending(*o, a.con.Style)
+	if !a.con.OutIsTerminal() { // the live view has shown them
+		text += view.OpenGates(o.Steps, a.con.Style)
+	}
+	if _, err := fmt.Fprint(a.con.Out, text); err != nil {
 		return err
 	}
 	return outcome(*o)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/termtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -99,7 +100,7 @@ func TestScreenReplacesOnlyWhatRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := replay(out.String()), "done a\ndone b\n"; got != want {
+	if got, want := termtest.Replay(out.String()), "done a\ndone b\n"; got != want {
 		t.Errorf("the terminal ends as %q, want %q", got, want)
 	}
 }
@@ -113,36 +114,9 @@ func TestScreenNeverRedrawsMoreThanTheTerminalHas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := replay(out.String()), "7\n8\nsummary\n"; got != want {
+	if got, want := termtest.Replay(out.String()), "7\n8\nsummary\n"; got != want {
 		t.Errorf("the terminal shows %q, want %q", got, want)
 	}
-}
-
-// replay is a terminal that knows what Screen uses: up, erase below, new line.
-func replay(stream string) string {
-	var lines []string
-	row := 0
-	for len(stream) > 0 {
-		switch {
-		case strings.HasPrefix(stream, "\x1b[J"):
-			lines = lines[:min(row, len(lines))]
-			stream = stream[3:]
-		case strings.HasPrefix(stream, "\x1b["):
-			n := int(stream[2] - '0')
-			row -= n
-			stream = stream[4:]
-		case strings.HasPrefix(stream, "\r\n"):
-			row++
-			stream = stream[2:]
-		case stream[0] == '\r':
-			stream = stream[1:]
-		default:
-			end := strings.IndexAny(stream, "\r\x1b")
-			lines = append(lines[:row], stream[:end])
-			stream = stream[end:]
-		}
-	}
-	return strings.Join(lines, "\n") + "\n"
 }
 
 func TestDurationsAndAmounts(t *testing.T) {

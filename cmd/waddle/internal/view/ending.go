@@ -8,8 +8,7 @@ import (
 	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
-// Ending is the line below an operation that was watched to its end, and what
-// the open gates ask for.
+// Ending is the line below an operation that was watched to its end.
 func Ending(o client.Operation, st console.Style) string {
 	counts := map[string]int{}
 	for _, s := range o.Steps {
@@ -29,10 +28,11 @@ func Ending(o client.Operation, st console.Style) string {
 	if o.State == client.OperationStateWaiting {
 		paint = st.Warn
 	}
-	return paint(line) + "\n" + openGates(o.Steps, st)
+	return paint(line) + "\n"
 }
 
-func openGates(steps []client.OperationStep, st console.Style) string {
+// OpenGates says what the open gates of an operation ask for.
+func OpenGates(steps []client.OperationStep, st console.Style) string {
 	var b strings.Builder
 	for _, s := range steps {
 		if s.State != client.StepStateGate {
