@@ -96,8 +96,11 @@ func wrongLeaf(v reflect.Value) (message string, r rule) {
 	if v.IsZero() && v.Kind() != reflect.Int {
 		return "is empty", r
 	}
-	if e, is := v.Interface().(explained); is {
+	switch e := v.Interface().(type) {
+	case explained:
 		message = e.wrong()
+	case netip.Addr, netip.Prefix, netip.AddrPort:
+		message = wrongAddress(v.Interface())
 	}
 	switch {
 	case message != "":

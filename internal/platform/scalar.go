@@ -3,7 +3,6 @@ package platform
 import (
 	"encoding"
 	"fmt"
-	"net/netip"
 	"reflect"
 	"strconv"
 	"strings"
@@ -60,53 +59,10 @@ func (d *decoder) set(v reflect.Value, text string, r rule) string {
 		}
 		v.SetInt(int64(n))
 	default:
-		if err := unmarshal(v, text); err != nil {
-			return err.Error()
+		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
+			return unreadable(v.Interface(), text, err)
 		}
 	}
 	message, _ := wrongLeaf(v)
 	return message
-}
-
-// unmarshal gives netip's types words that an operator knows.
-func unmarshal(v reflect.Value, text string) error {
-	err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
-	switch x := v.Addr().Interface().(type) {
-	case *netip.Addr:
-		return addrError(text, *x, err)
-	case *netip.Prefix:
-		return prefixError(text, *x, err)
-	case *netip.AddrPort:
-		if err != nil || !x.IsValid() {
-			return fmt.Errorf("%s is not an address with a port", quote(text, rule{}))
-		}
-		return addrError(text, x.Addr(), nil)
-	}
-	return err
-}
-
-func addrError(text string, a netip.Addr, err error) error {
-	q := quote(text, rule{})
-	switch {
-	case err != nil && strings.Contains(text, "/"):
-		return fmt.Errorf("%s has a prefix length, which has no place here", q)
-	case err != nil || !a.IsValid():
-		return fmt.Errorf("%s is not an IP address", q)
-	case a.Zone() != "":
-		return fmt.Errorf("%s names an interface, which has no place here", q)
-	case a.Is4In6():
-		return fmt.Errorf("%s is an IPv4 address in IPv6 form: write %s", q, a.Unmap())
-	}
-	return nil
-}
-
-func prefixError(text string, p netip.Prefix, err error) error {
-	q := quote(text, rule{})
-	if err != nil || !p.IsValid() {
-		if _, plain := netip.ParseAddr(text); plain == nil {
-			return fmt.Errorf("%s lacks its prefix length", q)
-		}
-		return fmt.Errorf("%s is not an address with a prefix length", q)
-	}
-	return addrError(text, p.Addr(), nil)
 }
