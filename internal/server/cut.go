@@ -23,7 +23,7 @@ const (
 // An established connection outlives the phase 0 rules, but a caller who could
 // not come back counts as cut.
 func CutsConnection(c Connection, old, want *platform.Platform, phases []int) string {
-	if !c.Local.IsValid() || want == nil {
+	if !c.leavesHost() || want == nil {
 		return ""
 	}
 	local := c.Local.Addr().Unmap()
@@ -41,7 +41,7 @@ func CutsConnection(c Connection, old, want *platform.Platform, phases []int) st
 // UndoCutsConnection is CutsConnection for the undo of phases: undoing phase 1
 // takes the internal address away; undoing phase 0 only opens.
 func UndoCutsConnection(c Connection, now *platform.Platform, phases []int) string {
-	if !c.Local.IsValid() || now == nil || !touches(phases, networkPhase) {
+	if !c.leavesHost() || now == nil || !touches(phases, networkPhase) {
 		return ""
 	}
 	internal := now.Spec.Network.Internal
@@ -49,6 +49,11 @@ func UndoCutsConnection(c Connection, now *platform.Platform, phases []int) stri
 		return fmt.Sprintf("the undo takes away %s on %s, where the caller is connected to", local, internal.Bridge)
 	}
 	return ""
+}
+
+// leavesHost is false for a local process, also one at the end of a tunnel.
+func (c Connection) leavesHost() bool {
+	return c.Local.IsValid() && !c.Local.Addr().Unmap().IsLoopback()
 }
 
 func touches(phases []int, phase int) bool { return len(phases) == 0 || slices.Contains(phases, phase) }

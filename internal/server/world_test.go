@@ -190,17 +190,21 @@ func freePort(t *testing.T) netip.AddrPort {
 	return netip.MustParseAddrPort(l.Addr().String())
 }
 
-// graph is three phases: a rule, a bridge that a test can hold up, and a gate.
+// graph is three phases: a rule, a bridge that a test can hold up, and a gate with a
+// step behind it.
 func (w *world) graph(context.Context) (*engine.Graph, error) {
 	_, _, revision, err := w.store.Read()
 	if err != nil {
 		return nil, err
 	}
+	install := w.step("teleport.install", 2, "teleport", nil)
+	install.Needs = []string{"teleport.vm"}
 	return engine.NewGraph(revision, []engine.Step{
 		w.step("firewall.rules", 0, "firewall", nil),
 		w.step("network.bridge", 1, "network", func() chan struct{} { return w.hold }),
 		{ID: "teleport.vm", Phase: 2, Title: "Create the Teleport VM", Needs: []string{"network.bridge"},
 			Gate: &engine.Gate{Instruction: "create it", Acknowledge: true}},
+		install,
 	})
 }
 

@@ -1,0 +1,196 @@
+#!/bin/sh
+# Everything that waddle does, with curl and jq. A CI job calls:
+#
+#   ci-example.sh deploy platform.yaml 1     validate, write, plan, apply through phase 1, watch
+#
+# and "ci-example.sh help" lists the rest. It wants:
+#
+#   WADDLE_SERVER       https://10.10.0.1:7443
+#   WADDLE_TOKEN_FILE   a file with the token, readable by this user alone
+#   WADDLE_CA           the daemon's ca.crt, copied from the host
+#
+# Exit codes: 0 done, 2 wrong call or document, 3 differences found (plan), 4 refused,
+# 5 failed, 6 waits at a gate, 7 not reachable, 8 not authenticated.
+set -eu
+
+: "${WADDLE_SERVER:?is not set}" "${WADDLE_TOKEN_FILE:?is not set}" "${WADDLE_CA:?is not set}"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT TERM
+
+# curl with the token on its standard input: it is on no command line and in no
+# environment. printf is the shell's own.
+with_token() {
+	printf 'header = "Authorization: Bearer %s"\n' "$(cat "$WADDLE_TOKEN_FILE")" |
+		curl --config - --silent --show-error --tlsv1.3 --cacert "$WADDLE_CA" "$@"
+}
+
+# call METHOD PATH [CURL ARGUMENTS]: the answer is in $tmp/body, its headers in
+# $tmp/headers, its status in $status. Does not return when it is a problem.
+call() {
+	method=$1 path=$2
+	shift 2
+	try "$method" "$path" "$@"
+	[ "$status" -lt 400 ] || refused
+}
+
+# try is call that returns in any case. What starts something carries an
+# Idempotency-Key, so that curl may repeat it when the connection breaks.
+try() {
+	method=$1 path=$2
+	shift 2
+	status=$(with_token --request "$method" --output "$tmp/body" --dump-header "$tmp/headers" --write-out '%{http_code}' \
+		--max-time 660 --retry 3 --retry-connrefused "$@" "$WADDLE_SERVER$path") || exit 7
+}
+
+header() { tr -d '\r' <"$tmp/headers" | sed -n "s/^$1: //Ip" | tail -n 1; }
+
+body() { cat "$tmp/body"; }
+
+# refused prints the problem and exits with the code that stands for it.
+refused() {
+	jq -r '"refused (\(.code)): \(.detail)",
+		((.fields // [])[] | "  \(.file // "")\(if .line then ":\(.line):\(.column)" else "" end) \(.path): \(.message)\(if .allowed then "; allowed: " + .allowed else "" end)"),
+		(if .hint then "hint: " + .hint else empty end)' "$tmp/body" >&2 || body >&2
+	case $(jq -r .code "$tmp/body") in
+	unauthenticated | too_many_attempts) exit 8 ;;
+	invalid_request | invalid_platform | not_found | method_not_allowed | too_large | unsupported_media | idempotency_reused | precondition_needed) exit 2 ;;
+	unavailable) exit 7 ;;
+	internal) exit 1 ;;
+	state_unusable) exit 5 ;;
+	*) exit 4 ;;
+	esac
+}
+
+# key makes what is used once. A CI system has something better: the number of
+# the job, which stays the same when the job is started again.
+key() { printf '%s-%s' "${CI_JOB_ID:-$(cat /proc/sys/kernel/random/uuid)}" "$1"; }
+
+validate() { call POST /v1/platform/validate --header 'Content-Type: application/yaml' --data-binary "@$1"; }
+
+# put writes the document. If-Match says which one it replaces: somebody else's
+# change in between is not overwritten.
+put() {
+	try GET /v1/platform
+	case $status in
+	200) set -- "$1" --header "If-Match: $(header etag)" ;;
+	404) ;;
+	*) refused ;;
+	esac
+	file=$1
+	shift
+	call PUT /v1/platform --header 'Content-Type: application/yaml' --data-binary "@$file" "$@"
+}
+
+plan() { call GET "/v1/plan${1:+?through=$1}"; }
+
+show_plan() {
+	jq -r '.steps[] | select(.result.state != "done") | "phase \(.phase) \(.id): \(.result.state)",
+		((.result.differences // [])[] | "  \(.kind) \(.object)\(if .is then " is " + .is else "" end)\(if .want then " → " + .want else "" end)")' "$tmp/body"
+}
+
+no_changes() { [ "$(jq .changes "$tmp/body")" -eq 0 ] && echo "no changes"; }
+
+# start PATH JSON NAME: starts an operation and prints its id.
+start() {
+	call POST "$1" --header 'Content-Type: application/json' --data-binary "$2" --header "Idempotency-Key: $(key "$3")"
+	jq -r .id "$tmp/body"
+}
+
+# watch prints an operation's events as they come. A stream that breaks is
+# opened again after the last event that was seen.
+watch() {
+	echo 0 >"$tmp/last"
+	while :; do
+		with_token --no-buffer --header "Last-Event-ID: $(cat "$tmp/last")" "$WADDLE_SERVER/v1/operations/$1/events" |
+			while read -r name value; do
+				case $name in
+				id:) echo "$value" >"$tmp/last" ;;
+				data:) printf '%s\n' "$value" | jq -r '"\(.time) \(.type) \(.step // .operation // "") \(.state // "") \(.message // "")"' ;;
+				esac
+			done || true
+		call GET "/v1/operations/$1"
+		[ "$(jq -r .state "$tmp/body")" = running ] || return 0
+		sleep 1
+	done
+}
+
+# ended exits as the operation in $tmp/body has ended.
+ended() {
+	state=$(jq -r .state "$tmp/body")
+	echo "operation $(jq -r .id "$tmp/body"): $state"
+	jq -r 'if .error then "\(.error.code): \(.error.detail)", (if .error.hint then "hint: " + .error.hint else empty end) else empty end' "$tmp/body"
+	case $state in
+	done) exit 0 ;;
+	waiting) exit 6 ;;
+	*) exit 5 ;;
+	esac
+}
+
+deploy() {
+	validate "$1"
+	put "$1"
+	plan "${2:-}"
+	if no_changes; then
+		exit 0
+	fi
+	show_plan
+	id=$(start /v1/apply "$(jq -cn --arg through "${2:-}" 'if $through == "" then {} else {through: ($through | tonumber)} end')" apply)
+	watch "$id"
+	ended
+}
+
+# A short operation needs no watching: ?wait holds the answer back until it has
+# ended (200) or the time is up (202).
+wait_for() {
+	call POST "$1?wait=5m" --header 'Content-Type: application/json' --data-binary "$2" --header "Idempotency-Key: $(key "$3")"
+	[ "$status" -eq 200 ] || watch "$(jq -r .id "$tmp/body")"
+	ended
+}
+
+# token_create keeps a new token's secret off the screen and out of the log.
+token_create() {
+	call POST /v1/tokens --header 'Content-Type: application/json' --header "Idempotency-Key: $(key "token-$1")" \
+		--data-binary "$(jq -cn --arg name "$1" --arg scope "$2" '{name: $name, scopes: [$scope]}')"
+	(umask 077 && jq -r .secret "$tmp/body" >"$3")
+	jq .token "$tmp/body"
+}
+
+usage() {
+	sed -n 's/^\t\([a-z-]*\)) .*# /\1 /p' "$0"
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case $command in
+	help) usage ;; # this list
+	deploy) deploy "$@" ;; # FILE [PHASE]: validate, write, plan, apply through the phase, watch
+	version) call GET /v1/version && body ;; # what is running
+	status) call GET /v1/status && body ;; # how it is
+	validate) validate "$1" && body ;; # FILE: every error of a document
+	put) put "$1" && body ;; # FILE: write the document
+	platform) call GET /v1/platform && body ;; # the document as it was written
+	platform-json) call GET /v1/platform --header 'Accept: application/json' && body ;; # with all defaults
+	schema) call GET /v1/platform/schema && body ;; # the document's JSON Schema
+	host) call GET /v1/host && body ;; # what the host has, for a first document
+	plan) plan "${1:-}" && show_plan && no_changes || exit 3 ;; # [PHASE]: what would change
+	apply) wait_for /v1/apply "$(jq -cn --argjson through "$1" '{through: $through}')" "apply-$1" ;; # PHASE: apply through it
+	phases) call GET /v1/phases && body ;; # how far each phase is
+	phase) call GET "/v1/phases/$1" && body ;; # PHASE: its steps
+	run) wait_for "/v1/phases/$1/run" '{}' "run-$1" ;; # PHASE: run it alone
+	undo-plan) call GET "/v1/phases/$1/undo" && show_plan ;; # PHASE: what an undo would put back
+	undo) wait_for "/v1/phases/$1/undo" '{}' "undo-$1" ;; # PHASE: put back what it changed
+	acknowledge) call POST "/v1/phases/$1/steps/$2/acknowledge" --header 'Content-Type: application/json' --header "Idempotency-Key: $(key "ack-$2")" --data-binary "$(jq -cn --arg note "$3" '{note: $note}')" ;; # PHASE STEP NOTE: confirm a gate
+	operations) call GET "/v1/operations?limit=${1:-20}" && body ;; # [HOW MANY]: the newest first
+	operation) call GET "/v1/operations/$1" && body ;; # ID: what happened
+	watch) watch "$1" && ended ;; # ID: its events
+	cancel) call POST "/v1/operations/$1/cancel?wait=1m" --header "Idempotency-Key: $(key "cancel-$1")" && body ;; # ID: stop after the running step
+	events) with_token --no-buffer --max-time "${1:-60}" --header 'Last-Event-ID: 0' "$WADDLE_SERVER/v1/events" || [ $? -eq 28 ] ;; # [SECONDS]: all events
+	network) call GET /v1/network && body ;; # as seen and as wanted
+	tokens) call GET /v1/tokens && body ;; # who may call
+	token-create) token_create "$@" ;; # NAME SCOPE FILE: a token, its secret into FILE
+	token-revoke) call DELETE "/v1/tokens/$1" ;; # ID: dead at once
+	metrics) call GET /metrics && body ;; # for Prometheus
+	contract) call GET /openapi.json && body ;; # the OpenAPI document
+	*) usage >&2 && exit 2 ;;
+esac
