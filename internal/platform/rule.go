@@ -78,9 +78,9 @@ func isLeaf(t reflect.Type) bool {
 func ruleOf(t reflect.Type) (r rule, ok bool) {
 	switch t {
 	case reflect.TypeFor[netip.Addr]():
-		return rule{kind: textLeaf, pattern: addrRE, allowed: "an IP address, e.g. 10.10.0.2", example: "10.10.0.2"}, true
+		return rule{kind: textLeaf, pattern: addrRE, allowed: "an IP address, e.g. 192.0.2.10", example: "192.0.2.10"}, true
 	case reflect.TypeFor[netip.Prefix]():
-		return rule{kind: textLeaf, pattern: prefixRE, allowed: "an IP address with a prefix length, e.g. 10.10.0.0/24", example: "10.10.0.0/24"}, true
+		return rule{kind: textLeaf, pattern: prefixRE, allowed: "an IP address with a prefix length, e.g. 192.0.2.10/24", example: "192.0.2.10/24"}, true
 	case reflect.TypeFor[netip.AddrPort]():
 		return rule{kind: textLeaf, pattern: addrPortRE, allowed: "an IP address with a port, e.g. 10.10.0.1:3260", example: "10.10.0.1:3260"}, true
 	}
