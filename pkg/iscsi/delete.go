@@ -1,0 +1,119 @@
+package iscsi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+)
+
+// Delete removes a target with its LUNs and backstores; one that is not there is
+// success. Sessions are a refusal (ErrInUse) unless force, which makes the kernel
+// log the initiators out: writes that they hold back are lost.
+//
+// The order is made for being killed anywhere: the target's folder goes last, so
+// that the next Delete finds what is left. Its backstore, should only that be
+// left, is found by its name.
+func (c *Client) Delete(ctx context.Context, i IQN, force bool) error {
+	if err := c.owned(i); err != nil {
+		return err
+	}
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot remove target %s: %w", i, err)
+	}
+	defer unlock()
+	if err := c.usable(i); err != nil {
+		return err
+	}
+	s, err := c.look(i)
+	if err != nil {
+		return err
+	}
+	w := &work{c: c, ctx: ctx, iqn: i}
+	groups := slices.Clone(s.Groups)
+	if s.group {
+		groups = append(groups, "tpgt_1")
+	}
+	for _, name := range groups {
+		if err := w.removeGroup(path.Join(c.targetDir(i), name), force); err != nil {
+			return err
+		}
+	}
+	if err := w.leftover(); err != nil {
+		return err
+	}
+	if !s.target {
+		return nil
+	}
+	return w.drop(Change{Op: opRemoveTarget, Is: i.name}, c.targetDir(i))
+}
+
+// removeGroup takes a portal group down from the outside in: no logins, no LUNs,
+// no initiators, no portals.
+func (w *work) removeGroup(group string, force bool) error {
+	s := state{State: State{IQN: w.iqn}}
+	if err := w.c.lookGroup(&s, group); err != nil {
+		return err
+	}
+	if s.Enabled {
+		if err := w.logout(group, force); err != nil {
+			return err
+		}
+	}
+	for _, l := range s.LUNs {
+		if err := w.removeLUN(group, s.ACLs, l); err != nil {
+			return err
+		}
+		if l.link == "" {
+			continue
+		}
+		// ErrClaimed: another portal group has it too, and takes it along.
+		if err := w.removeBackstore(l.Backstore, l.dir); err != nil && !errors.Is(err, ErrClaimed) {
+			return err
+		}
+	}
+	for _, initiator := range s.ACLs {
+		if err := w.removeACL(group, initiator); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.Portals {
+		if err := w.drop(Change{Op: opRemovePortal, Is: p}, path.Join(group, "np", p)); err != nil {
+			return err
+		}
+	}
+	return w.drop(Change{Op: opRemovePortalGroup, Is: path.Base(group)}, group)
+}
+
+// logout disables a portal group, which ends its sessions.
+func (w *work) logout(group string, force bool) error {
+	sessions, err := w.c.sessions(w.iqn, path.Base(group))
+	if err != nil {
+		return err
+	}
+	if len(sessions) > 0 && !force {
+		return &Error{Op: opRemoveTarget, Object: w.object(), Kind: ErrInUse,
+			Advice: fmt.Sprintf("%s logged in; log out there, or force it and lose what was not yet written", who(sessions))}
+	}
+	return w.write(Change{Op: opDisablePortalGroup, Is: "enabled", Want: "disabled"}, path.Join(group, "enable"), "0")
+}
+
+// leftover removes the backstore that carries the target's name when no LUN led
+// to it: a delete or a create was killed in between.
+func (w *work) leftover() error {
+	name := w.c.conventional(w.iqn, 0)
+	dir := w.c.backstoreDir(name)
+	device, err := w.c.read(path.Join(dir, "udev_path"))
+	if err != nil {
+		if gone(err) == nil {
+			return nil
+		}
+		return w.c.unreadable(w.iqn, err)
+	}
+	if device != "" && !w.c.ourDevice(device) {
+		return nil
+	}
+	return w.removeBackstore(name, dir)
+}

@@ -1,0 +1,80 @@
+package iscsi
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"sync"
+)
+
+// Restored is what Restore did with one target.
+type Restored struct {
+	IQN     IQN
+	Changes []Change
+	Err     error
+}
+
+// Restore makes many targets at once, as after a boot, and returns one answer
+// for each in the order given. One that fails does not keep the others from
+// being made. Nobody else changes anything meanwhile; among themselves targets
+// do not get in each other's way: each has its own folders.
+func (c *Client) Restore(ctx context.Context, targets []Target) ([]Restored, error) {
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot restore %d targets: %w", len(targets), err)
+	}
+	defer unlock()
+	done := make([]Restored, len(targets))
+	complete := make([]Target, len(targets))
+	seen := map[IQN]bool{}
+	for i, t := range targets {
+		done[i].IQN = t.IQN
+		complete[i], done[i].Err = c.complete(t)
+		if done[i].Err == nil && seen[t.IQN] {
+			done[i].Err = fmt.Errorf("cannot restore target %s: it is given twice", t.IQN)
+		}
+		seen[t.IQN] = true
+	}
+	c.each(done, func(i int) ([]Change, error) { return c.clearPortals(ctx, complete[i]) })
+	c.each(done, func(i int) ([]Change, error) { return c.converge(ctx, complete[i], false) })
+	return done, nil
+}
+
+// clearPortals removes the portals that nobody wants before anything is made:
+// as long as one target of an older host listens on 0.0.0.0, the kernel cannot
+// open the internal address on the same port.
+func (c *Client) clearPortals(ctx context.Context, t Target) ([]Change, error) {
+	np := path.Join(c.groupDir(t.IQN), "np")
+	found, err := c.folders(np)
+	if gone(err) != nil {
+		return nil, c.unreadable(t.IQN, err)
+	}
+	w := &work{c: c, ctx: ctx, iqn: t.IQN}
+	err = w.retirePortals(t, &state{State: State{IQN: t.IQN, Portals: slices.Clone(found)}})
+	return w.changes, err
+}
+
+// each runs do for every target without an error, a few at a time. Most of the
+// time is the kernel's, and it works on a few processors at once at best.
+func (c *Client) each(done []Restored, do func(i int) ([]Change, error)) {
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(len(done), 2*runtime.NumCPU()) {
+		wg.Go(func() {
+			for i := range next {
+				changes, err := do(i)
+				done[i].Changes = append(done[i].Changes, changes...)
+				done[i].Err = err
+			}
+		})
+	}
+	for i := range done {
+		if done[i].Err == nil {
+			next <- i
+		}
+	}
+	close(next)
+	wg.Wait()
+}

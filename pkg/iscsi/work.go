@@ -1,0 +1,176 @@
+package iscsi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// The operations, as the seam and errors name them. They read after "cannot".
+const (
+	opMakeHBA            = "make host adapter"
+	opMakeBackstore      = "make backstore"
+	opSetDevice          = "set device"
+	opSetSerial          = "set serial"
+	opEnableBackstore    = "enable backstore"
+	opSetBackstore       = "set attribute"
+	opRemoveBackstore    = "remove backstore"
+	opRemoveHBA          = "remove host adapter"
+	opMakeTarget         = "make target"
+	opMakePortalGroup    = "make portal group"
+	opSetPortalGroup     = "set portal group attribute"
+	opSetAuth            = "set CHAP"
+	opMakeLUN            = "make LUN"
+	opLinkLUN            = "link LUN"
+	opMakeACL            = "make ACL"
+	opMapLUN             = "map LUN"
+	opLinkMapped         = "link mapped LUN"
+	opMakePortal         = "make portal"
+	opEnablePortalGroup  = "enable portal group"
+	opDisablePortalGroup = "disable portal group"
+	opUnlinkMapped       = "unlink mapped LUN"
+	opUnmapLUN           = "unmap LUN"
+	opRemoveACL          = "remove ACL"
+	opUnlinkLUN          = "unlink LUN"
+	opRemoveLUN          = "remove LUN"
+	opRemovePortal       = "remove portal"
+	opRemovePortalGroup  = "remove portal group"
+	opRemoveTarget       = "remove target"
+)
+
+// Change is one thing that differed, and that Ensure removed or Look found.
+type Change struct {
+	Op     string // how the difference is removed
+	Object string // what differs: "target iqn.…", "backstore pvc-1"
+	Is     string // what is there; empty when nothing is
+	Want   string // what should be; empty when nothing should
+}
+
+func (c Change) String() string {
+	return fmt.Sprintf("%s: is %q, want %q", phrase(c.Op, c.Object), c.Is, c.Want)
+}
+
+// work is one run over one target. A dry one goes the same way and changes
+// nothing, so that what Look says and what Ensure does are the same code.
+type work struct {
+	c       *Client
+	ctx     context.Context
+	iqn     IQN
+	dry     bool
+	changes []Change
+}
+
+func (w *work) object() string { return "target " + w.iqn.name }
+
+// do records a change and, unless dry, makes it under the watchdog. object is
+// the target when empty.
+func (w *work) do(ch Change, path string, call func(FS) error) error {
+	if ch.Object == "" {
+		ch.Object = w.object()
+	}
+	if err := w.ctx.Err(); err != nil {
+		return fmt.Errorf("cannot %s: %w", phrase(ch.Op, ch.Object), context.Cause(w.ctx))
+	}
+	if w.dry {
+		w.changes = append(w.changes, ch)
+		return nil
+	}
+	if err := w.c.o.Seam(ch.Op); err != nil {
+		return fmt.Errorf("cannot %s: %w", phrase(ch.Op, ch.Object), err)
+	}
+	err := w.watch(ch, path, call)
+	if err == nil {
+		w.changes = append(w.changes, ch)
+	}
+	return err
+}
+
+// watch runs one call. When it does not return in time its goroutine is left
+// with it: a thread in the kernel's uninterruptible sleep ends when the kernel
+// lets it, and only then is the target usable again.
+func (w *work) watch(ch Change, path string, call func(FS) error) error {
+	done := make(chan error, 1)
+	go func() {
+		done <- call(w.c.o.FS)
+		w.c.free(w.iqn, ch.Op)
+	}()
+	timer := time.NewTimer(w.c.o.Watchdog)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		if err == nil {
+			return nil
+		}
+		kind, text := advice(ch.Op, err)
+		return &Error{Op: ch.Op, Object: ch.Object, Path: path, Kind: kind, Err: err, Advice: text}
+	case <-timer.C:
+		w.c.hold(w.iqn, ch.Op, done)
+		return &Error{Op: ch.Op, Object: ch.Object, Path: path, Kind: ErrStuck,
+			Err:    fmt.Errorf("no answer within %s", w.c.o.Watchdog),
+			Advice: "the kernel is still at it and cannot be interrupted; log the initiators out, look at dmesg, and reboot if it stays"}
+	}
+}
+
+// hold marks a target as stuck, unless the call returned in the meantime.
+func (c *Client) hold(i IQN, op string, done chan error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(done) == 0 {
+		c.stuck[i] = op
+	}
+}
+
+func (c *Client) free(i IQN, op string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stuck[i] == op {
+		delete(c.stuck, i)
+	}
+}
+
+// usable refuses work on a target with a call that has not returned.
+func (c *Client) usable(i IQN) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if op, stuck := c.stuck[i]; stuck {
+		return &Error{Op: "change anything", Object: "target " + i.name, Kind: ErrStuck,
+			Advice: fmt.Sprintf("an earlier call (%s) has not returned from the kernel", op)}
+	}
+	return nil
+}
+
+// make makes a folder; one that is there already is success.
+func (w *work) make(ch Change, dir string) error {
+	return w.do(ch, dir, func(fs FS) error {
+		if err := fs.Mkdir(dir); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		return nil
+	})
+}
+
+// drop removes a folder; one that is gone already is success.
+func (w *work) drop(ch Change, dir string) error {
+	return w.do(ch, dir, func(fs FS) error { return gone(fs.Rmdir(dir)) })
+}
+
+func (w *work) unlink(ch Change, link string) error {
+	return w.do(ch, link, func(fs FS) error { return gone(fs.Remove(link)) })
+}
+
+func (w *work) link(ch Change, target, link string) error {
+	return w.do(ch, link, func(fs FS) error { return fs.Symlink(target, link) })
+}
+
+func (w *work) write(ch Change, file, text string) error {
+	return w.do(ch, file, func(fs FS) error { return fs.WriteFile(file, text) })
+}
+
+func gone(err error) error {
+	if errors.Is(err, syscall.ENOENT) {
+		return nil
+	}
+	return err
+}
