@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files instead of comparing")
 
 // separator stands between a bad document and what is expected of it.
-const separator = "-----\n"
+const separator = "\n-----\n"
 
 // Each file in testdata/bad is a document, a line of dashes, and every error
 // that an operator sees for it, with the source lines.
@@ -38,7 +38,7 @@ func TestBadDocuments(t *testing.T) {
 			if !found {
 				t.Fatalf("%s has no line of dashes", file)
 			}
-			p, err := platform.Parse("platform.yaml", []byte(input))
+			p, err := platform.Parse("platform.yaml", []byte(input+"\n"))
 			if err == nil || p != nil {
 				t.Fatalf("%s was accepted", file)
 			}

@@ -3,7 +3,6 @@ package platform
 import (
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -128,7 +127,7 @@ func (d *decoder) entry(e *ast.MappingValueNode, fields map[string]field, v refl
 func (d *decoder) unknown(e *ast.MappingValueNode, key string, v reflect.Value, path string, where spot) {
 	near := nearest(key, fieldsOf(v.Type()))
 	message, allowed := unknownKey(key, near, path, v.Type())
-	d.refuse(join(path, shorten(key)), where, message, allowed).hidden = strings.HasPrefix(path, "spec.secrets")
+	d.refuse(join(path, shorten(key)), where, message, allowed)
 	for _, f := range fieldsOf(v.Type()) {
 		meant := join(path, f.name)
 		if _, there := d.spots[meant]; f.name == near && !there && v.Field(f.index).IsZero() {

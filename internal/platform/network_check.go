@@ -86,7 +86,7 @@ func (n *Network) checkInternal(f *faults) bool {
 	case !c.Addr().IsPrivate():
 		f.add(cidrPath, c.String()+" is not private (RFC 1918): VMs could not reach its owners", allowed)
 	}
-	if p := n.Public.IPv4.Address; p.IsValid() && c.Overlaps(p.Masked()) {
+	if p := n.Public.IPv4.Address; p.Bits() > 0 && c.Overlaps(p.Masked()) {
 		f.clash(cidrPath, "spec.network.public.ipv4.address",
 			fmt.Sprintf("the internal network %s overlaps the public network %s: also {other}", c, p.Masked()), "networks that do not overlap")
 	}

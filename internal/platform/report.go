@@ -28,7 +28,7 @@ func (r *report) problem(list []*fault) error {
 	for _, f := range list {
 		x := r.field(f)
 		fields = append(fields, x)
-		hidden[x.Line] = hidden[x.Line] || f.hidden
+		hidden[x.Line] = hidden[x.Line] || f.hidden || strings.HasPrefix(x.Path, "spec.secrets")
 	}
 	for i := range fields {
 		if hidden[fields[i].Line] {

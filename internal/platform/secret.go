@@ -1,12 +1,18 @@
 package platform
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // secretMarks are how secret values of the plan's parties begin. A file that
 // holds one is refused, and its text is repeated nowhere.
 var secretMarks = []string{
 	"-----BEGIN", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "ops_ey", "eyJ", "AGE-SECRET-KEY-", "b3BlbnNzaC1rZXk",
 }
+
+// secretKeyRE finds a key whose name says that its value is a secret.
+var secretKeyRE = regexp.MustCompile(`(?i)(password|passphrase|passwd|secret|token|credential)[a-z0-9_-]*["']?\s*[:=]\s*[^\s{]`)
 
 // looksSecret reports whether s begins like a private key or a token.
 func looksSecret(s string) bool {
@@ -26,5 +32,5 @@ func hidesSecret(line string) bool {
 			return true
 		}
 	}
-	return false
+	return secretKeyRE.MatchString(line)
 }

@@ -89,7 +89,7 @@ func (t *Talos) check(n *Network, f *faults) {
 func (t *Talos) checkVersions(f *faults) {
 	talos, kube := t.Version.Minor(), t.Kubernetes.Minor()
 	if talos < 12 || !strings.HasPrefix(string(t.Version), "v1.") {
-		f.add("spec.talos.version", fmt.Sprintf("%s is older than the machine configurations that waddled writes", t.Version), "v1.12.0 or later of v1")
+		f.add("spec.talos.version", fmt.Sprintf("waddled writes no machine configurations for %s", t.Version), "v1.12.0 or later of v1")
 		return
 	}
 	if lo, hi := talos+18, talos+23; kube < lo || kube > hi || !strings.HasPrefix(string(t.Kubernetes), "1.") {
@@ -116,8 +116,14 @@ func (t *Talos) checkExtensions(f *faults) {
 func (t *Talos) checkNetworks(n *Network, f *faults) {
 	const pods, services = "spec.talos.podCIDR", "spec.talos.serviceCIDR"
 	nets := []place[netip.Prefix]{
-		{pods, t.PodCIDR}, {services, t.ServiceCIDR}, {cidrPath, n.Internal.CIDR},
-		{"spec.network.public.ipv4.address", n.Public.IPv4.Address.Masked()},
+		{pods, t.PodCIDR}, {services, t.ServiceCIDR},
+	}
+	// A network that is wrong by itself overlaps everything; one error is enough.
+	if n.Internal.CIDR.Bits() >= 16 {
+		nets = append(nets, place[netip.Prefix]{cidrPath, n.Internal.CIDR})
+	}
+	if p := n.Public.IPv4.Address; p.Bits() >= 8 {
+		nets = append(nets, place[netip.Prefix]{"spec.network.public.ipv4.address", p.Masked()})
 	}
 	for _, c := range nets[:2] {
 		switch {
