@@ -3,6 +3,8 @@ package netfw
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // ForeignFile is a file of the operator's out of which adoption takes lines.
@@ -36,16 +38,50 @@ func (d *Driver) takeOut(path string, was, left []byte) error {
 // since is theirs: it is a conflict.
 func (d *Driver) undoForeign(f ForeignFile) ([]Difference, error) {
 	now, ok, err := d.read(f.Was.Path)
-	if err != nil || bytes.Equal(now, f.Was.Content) && ok {
+	if err != nil {
 		return nil, err
 	}
 	x := Difference{Kind: Change, Object: "file " + f.Was.Path, Is: string(now), Want: string(f.Was.Content)}
-	if !ok || !bytes.Equal(now, f.Left) {
+	back, clean := f.merge(now)
+	switch {
+	case !ok || !clean:
 		x.Kind = Conflict
 		x.Note = "it was edited after lines had been taken out of it; put them back by hand, the file as it was is " + f.Copy.Path
+	case bytes.Equal(back, now):
+		return nil, nil
+	default:
+		x.Want = string(back)
 	}
 	return []Difference{x}, nil
 }
+
+// merge returns now with the lines that adoption took out back at their place.
+// It is not clean when the file has lines since that it had not before. Lines
+// that are gone are no hindrance: another part of the adoption took them.
+func (f ForeignFile) merge(now []byte) ([]byte, bool) {
+	if bytes.Equal(now, f.Left) || bytes.Equal(now, f.Was.Content) {
+		return f.Was.Content, true
+	}
+	was, left, is := fileLines(f.Was.Content), fileLines(f.Left), fileLines(now)
+	var out []byte
+	for _, l := range was {
+		taken := len(left) == 0 || left[0] != l
+		if !taken {
+			left = left[1:]
+		}
+		there := len(is) > 0 && is[0] == l
+		if there {
+			is = is[1:]
+		}
+		if taken || there {
+			out = append(out, l...)
+		}
+	}
+	return out, len(left) == 0 && len(is) == 0
+}
+
+// fileLines splits into lines that keep their newline.
+func fileLines(b []byte) []string { return slices.Collect(strings.Lines(string(b))) }
 
 func (d *Driver) putBack(f ForeignFile) error {
 	ds, err := d.undoForeign(f)
@@ -56,7 +92,7 @@ func (d *Driver) putBack(f ForeignFile) error {
 		if x.Kind == Conflict {
 			return &ConflictError{ds}
 		}
-		if err := d.writeFile(f.Was.Path, f.Was.Content, f.Was.Mode); err != nil {
+		if err := d.writeFile(f.Was.Path, []byte(x.Want), f.Was.Mode); err != nil {
 			return err
 		}
 	}

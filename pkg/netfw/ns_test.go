@@ -237,17 +237,21 @@ func (h *host) content(path string) string {
 	return string(b)
 }
 
+// stateScript leaves out what the kernel does not put back: the queueing
+// discipline of a link that was up once, and the operational state, which
+// follows with a delay.
+const stateScript = `
+ip -o link show | grep -v 'veth\|@if' | sed 's/ qdisc [a-z]*//; s/ state [A-Z]*//; s/ link.ether.*//; s/^[0-9]*: //'
+ip -o -4 addr show | sed 's/^[0-9]*: //'
+{ iptables-save; ip6tables-save; } | sed '/^#/d'
+nft list ruleset
+cd /proc/sys/net/ipv4; grep . ip_forward conf/all/accept_redirects conf/default/forwarding conf/lo/forwarding`
+
 // state is everything of the host that undo has to leave as it was.
 func (h *host) state() string {
 	h.t.Helper()
 	var b strings.Builder
-	for _, cmd := range []string{
-		"ip -o link show | grep -v 'veth\\|@if' | sed 's/ qdisc [a-z]*//; s/ link.ether.*//; s/^[0-9]*: //'", "ip -o -4 addr show | sed 's/^[0-9]*: //'",
-		"iptables-save | grep -v '^#' || true", "ip6tables-save | grep -v '^#' || true", "nft list ruleset",
-		"cd /proc/sys/net/ipv4; grep . ip_forward conf/all/accept_redirects conf/default/forwarding conf/lo/forwarding",
-	} {
-		fmt.Fprintf(&b, "# %s\n%s", cmd, dropCounters(run(h.t, cmd)))
-	}
+	b.WriteString(dropCounters(run(h.t, stateScript)))
 	err := filepath.WalkDir(h.root, func(p string, e os.DirEntry, err error) error {
 		if err != nil {
 			return err
