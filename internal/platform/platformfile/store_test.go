@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -331,52 +330,6 @@ func onlyWinner(t *testing.T, won []string) string {
 		t.Fatalf("%d writers won", n)
 	}
 	return winner
-}
-
-// The same race between processes: the test starts itself as the writers.
-func TestOfWritingProcessesExactlyOneWins(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "platform.yaml")
-	revision := write(t, &Store{Path: path}, variant(t, 0), Absent)
-	const writers = 6
-	won := make([]string, writers)
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			cmd := exec.Command(os.Args[0], "-test.run=^TestWriterProcess$")
-			cmd.Env = append(os.Environ(), "PLATFORMFILE_PATH="+path, "PLATFORMFILE_REVISION="+revision, fmt.Sprintf("PLATFORMFILE_VARIANT=%d", w+1))
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Errorf("writer %d: %v: %s", w, err, out)
-			}
-			if _, r, found := strings.Cut(string(out), "won "); found {
-				won[w] = strings.Fields(r)[0]
-			}
-		})
-	}
-	wg.Wait()
-	winner := onlyWinner(t, won)
-	if _, _, r, err := (&Store{Path: path}).Read(); err != nil || r != winner {
-		t.Errorf("the file has the revision %s (%v), the winner wrote %s", r, err, winner)
-	}
-}
-
-// TestWriterProcess is the body of the processes of the test above.
-func TestWriterProcess(t *testing.T) {
-	path := os.Getenv("PLATFORMFILE_PATH")
-	if path == "" {
-		return
-	}
-	var n int
-	if _, err := fmt.Sscan(os.Getenv("PLATFORMFILE_VARIANT"), &n); err != nil {
-		t.Fatal(err)
-	}
-	r, err := (&Store{Path: path}).Write(variant(t, n), os.Getenv("PLATFORMFILE_REVISION"))
-	switch {
-	case err == nil:
-		fmt.Println("won", r)
-	case !problem.Is(err, problem.PreconditionFailed):
-		t.Fatal(err)
-	}
 }
 
 func BenchmarkReadOfAnUnchangedFile(b *testing.B) {
