@@ -323,3 +323,82 @@ func TestWaitsDoubleUpToALimit(t *testing.T) {
 	}
 	want(t, "waits", strings.Join(got, " "), "5s 10s 20s 10m40s 15m0s 15m0s")
 }
+
+// Between a look and its repair an undo may have come and gone: what was seen
+// must not be repaired then.
+func TestALookIsWorthNothingOnceAnotherHasHadTheArea(t *testing.T) {
+	w := newWorld()
+	b := newBench(t, w.step("a", 0)).start()
+	defer b.stop()
+	b.apply()
+	w.set("a", "")
+	g, err := b.graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded, err := b.e.journal.readRecords()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &driftLook{e: b.e, graph: g, recorded: recorded, turns: map[string]uint64{}, deferred: map[string]bool{}}
+	l.choose(agenda{kinds: map[string]bool{WatchAll: true}})
+	l.looks = b.e.look(t.Context(), g, l.steps)
+	if !l.judge() {
+		t.Fatal("the drift was not seen")
+	}
+	b.run(Request{Kind: KindUndo})
+	l.repair(t.Context())
+	if got := w.get("a"); got != "" || !l.deferred["a"] {
+		t.Fatalf("a is %q, put off: %v", got, l.deferred)
+	}
+}
+
+func TestARepairOfAnOlderPlatformIsNotResumed(t *testing.T) {
+	w := newWorld()
+	b := newBench(t, w.step("a", 0)).start()
+	b.apply()
+	b.stop()
+	w.set("a", "")
+	k := &killer{}
+	b.seam = func(op string) error {
+		if op == "journal:step-running:after" {
+			k.mu.Lock()
+			k.dead = true
+			k.mu.Unlock()
+		}
+		return k.hit(op)
+	}
+	w.hit = k.hit
+	b.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- b.e.Reconcile(ctx, nil) }()
+	for {
+		k.mu.Lock()
+		dead := k.dead
+		k.mu.Unlock()
+		if dead {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+	b.seam, w.hit = nil, nil
+	b.source("r2", w.stepTo("a", "new", 0))
+	b.start()
+	defer b.stop()
+	if err := b.e.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	op := b.wait("op-00000002")
+	if op.Kind != KindReconcile || op.State != OpInterrupted || !strings.Contains(op.Error.Detail, "changed to r2") {
+		t.Fatalf("%s %s: %+v", op.Kind, op.State, op.Error)
+	}
+	if got := w.get("a"); got != "" {
+		t.Fatalf("the changed platform was applied behind the operator's back: a is %q", got)
+	}
+}

@@ -106,3 +106,46 @@ func TestACaptureThatFailsAppliesNothing(t *testing.T) {
 	want(t, "outcome", outcome(b.apply()), lines("failed", "a failed", "b failed"))
 	want(t, "world", w.String(), "")
 }
+
+func TestAPanicInAnUndoIsTheStepsFailure(t *testing.T) {
+	for _, where := range []string{"the capture", "the look before undoing", "the undo"} {
+		t.Run(where, func(t *testing.T) {
+			w := newWorld()
+			s := w.step("a", 0)
+			show := s.Undo.Show
+			switch where {
+			case "the capture":
+				s.Undo.Capture = func(context.Context) (json.RawMessage, error) { panic("nil map") }
+			case "the undo":
+				s.Undo.Apply = func(context.Context, json.RawMessage, *Run) error { panic("nil map") }
+			default:
+				show = func(context.Context, json.RawMessage) ([]Difference, error) { panic("nil map") }
+			}
+			s.Undo.Show = show
+			b := newBench(t, s).start()
+			defer b.stop()
+			op := b.apply()
+			if op.State == OpDone {
+				op = b.run(Request{Kind: KindUndo})
+			}
+			if op.State != OpFailed || !strings.Contains(op.Error.Detail, where+" of step a panicked: nil map") {
+				t.Fatalf("%s: %+v", outcome(op), op.Error)
+			}
+		})
+	}
+}
+
+func TestAnUndoOverwritesNothingThatSomebodyElseMadeSince(t *testing.T) {
+	w := newWorld()
+	s := w.step("a", 0)
+	s.Undo.Show = func(context.Context, json.RawMessage) ([]Difference, error) {
+		return []Difference{{Kind: Conflict, Object: "link vmbr1", Is: "has port eth7", Want: "absent"}}, nil
+	}
+	b := newBench(t, s).start()
+	defer b.stop()
+	b.apply()
+	op := b.run(Request{Kind: KindUndo})
+	if op.State != OpFailed || op.Error.Code != "conflict" || !strings.Contains(op.Error.Detail, "has port eth7") || w.get("a") != "yes" {
+		t.Fatalf("%s: %+v", outcome(op), op.Error)
+	}
+}
