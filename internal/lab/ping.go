@@ -15,10 +15,10 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-const pingPatience = 300 * time.Millisecond
+const pingPatience = 500 * time.Millisecond
 
 // Ping sends count ICMP echo requests from the node and returns how many came back
-// within 300 ms each.
+// within 500 ms each.
 func Ping(ctx context.Context, from *Node, target netip.Addr, count int) (answered int, err error) {
 	network, kind, reply, proto := "ip4:icmp", icmp.Type(ipv4.ICMPTypeEcho), icmp.Type(ipv4.ICMPTypeEchoReply), 1
 	if target.Is6() {

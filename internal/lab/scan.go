@@ -27,7 +27,7 @@ type Scan struct {
 
 const (
 	scanRounds = 2                      // a port that is silent is asked again
-	scanQuiet  = 250 * time.Millisecond // how long the last answers of a round may take; a lab has no distance
+	scanQuiet  = 400 * time.Millisecond // how long the last answers of a round may take; a lab has no distance
 	scanBatch  = 128                    // packets between two looks at the answers, below the kernel's backlog of 1000
 )
 
@@ -35,7 +35,7 @@ const (
 //
 // It is a SYN scan: a raw socket sends one SYN to each port and reads what comes back.
 // SYN and ACK means open, RST means that nobody listens or that it was refused with a
-// reset. A port from which nothing came within 250 ms after the last SYN is asked a
+// reset. A port from which nothing came within 400 ms after the last SYN is asked a
 // second time and counts as silent then; so does one that is refused with an ICMP
 // message. The kernel itself takes back, with a RST, what it did not ask for, so no
 // connection stays half open.

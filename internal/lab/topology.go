@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -51,6 +54,35 @@ func (i *inside) up(name string) error {
 		return err
 	}
 	return i.LinkSetUp(link)
+}
+
+// linkPatience is how long a link may take. The kernel may hold the news that a carrier
+// is there back for a second (net/core/link_watch.c), and longer when it is busy.
+const linkPatience = 15 * time.Second
+
+// await waits until those of the links that are set up carry: before, a bridge does not
+// forward and IPv6 is silent.
+func (i *inside) await(ctx context.Context, names ...string) error {
+	end := time.Now().Add(linkPatience)
+	for _, name := range names {
+		for {
+			link, err := i.LinkByName(name)
+			if err != nil {
+				return err
+			}
+			if a := link.Attrs(); a.OperState == netlink.OperUp || a.Flags&net.FlagUp == 0 {
+				break
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("link %s has no carrier after %s: it is %s", name, linkPatience, link.Attrs().OperState)
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
+	}
+	return nil
 }
 
 func (i *inside) addresses(name string, prefixes ...netip.Prefix) error {

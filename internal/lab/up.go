@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"time"
 )
@@ -91,7 +92,7 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 			return nil, err
 		}
 	}
-	if err := s.wire(o.Name); err != nil {
+	if err := s.wire(ctx, o.Name); err != nil {
 		return nil, err
 	}
 	st := state{Name: o.Name, Created: time.Now().UTC(), HandTyped: o.HandTyped}
@@ -103,6 +104,9 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := newLab(st)
+	if err := l.awaitReach(ctx); err != nil {
+		return nil, err
+	}
 	if o.HandTyped {
 		if err := s.handType(ctx, l); err != nil {
 			return nil, err
@@ -110,6 +114,27 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 	}
 	err := s.do("write "+stateFile(o.Name), func() error { return writeJSON(stateFile(o.Name), st) })
 	return l, err
+}
+
+// awaitReach waits until the host answers the scanner over both families. The kernel
+// joins the multicast groups by which an IPv6 address is found some time after it has
+// the address, and asks for a neighbour that did not hear it only every second.
+func (l *Lab) awaitReach(ctx context.Context) error {
+	for _, target := range []netip.Addr{HostAddr, HostAddr6} {
+		for end := time.Now().Add(linkPatience); ; {
+			n, err := Ping(ctx, l.Scanner, target, 1)
+			if err != nil {
+				return err
+			}
+			if n == 1 {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("the host does not answer the scanner's pings to %s within %s", target, linkPatience)
+			}
+		}
+	}
+	return nil
 }
 
 // clearOut removes everything of a lab but the directory, which carries the lock.

@@ -89,7 +89,7 @@ func (l *Lab) plug(ctx context.Context, vm VM, s seam) (*Node, error) {
 			return nil, err
 		}
 	}
-	if err := s.cable(l, host, path, vm); err != nil {
+	if err := s.cable(ctx, l, host, path, vm); err != nil {
 		if link, lerr := host.LinkByName(vm.Tap()); lerr == nil {
 			err = errors.Join(err, host.LinkDel(link))
 		}
@@ -101,13 +101,13 @@ func (l *Lab) plug(ctx context.Context, vm VM, s seam) (*Node, error) {
 	return l.vmNode(vm.Name), nil
 }
 
-func (s seam) cable(l *Lab, host *inside, path string, vm VM) error {
+func (s seam) cable(ctx context.Context, l *Lab, host *inside, path string, vm VM) error {
 	guest, err := dialNetlink(path)
 	if err != nil {
 		return err
 	}
 	defer guest.close()
-	return s.all([]step{
+	err = s.all([]step{
 		{"connect " + vm.Tap(), func() error { return host.veth(vm.Tap(), guest, vm.eth(), vm.mac()) }},
 		{"plug " + vm.Tap() + " into " + vm.Bridge, func() error { return host.port(vm.Tap(), vm.Bridge) }},
 		{"set " + vm.Tap() + " up", func() error { return host.up(vm.Tap()) }},
@@ -122,6 +122,10 @@ func (s seam) cable(l *Lab, host *inside, path string, vm VM) error {
 		}},
 		{"note VM " + vm.Name, func() error { return writeJSON(vmFile(l.Name, vmCard(vm)), vm) }},
 	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(host.await(ctx, vm.Tap(), vm.Bridge), guest.await(ctx, vm.eth()))
 }
 
 func vmCard(vm VM) string { return fmt.Sprintf("%s.%d", vmNode(vm.Name), vm.NIC) }

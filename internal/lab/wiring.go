@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"context"
+	"errors"
 	"net/netip"
 
 	"github.com/vishvananda/netlink"
@@ -8,7 +10,7 @@ import (
 
 // wire connects the three nodes: the scanner and the host each have one cable to the
 // internet, and the host's ends in a port of vmbr0, as the Proxmox installer leaves it.
-func (s seam) wire(lab string) error {
+func (s seam) wire(ctx context.Context, lab string) error {
 	internet, err := dialNetlink(netnsPath(lab, nodeInternet))
 	if err != nil {
 		return err
@@ -33,7 +35,11 @@ func (s seam) wire(lab string) error {
 			return err
 		}
 	}
-	return nil
+	return errors.Join(
+		scanner.await(ctx, "eth0"),
+		internet.await(ctx, "to-scanner", "to-host"),
+		host.await(ctx, "eno1", "vmbr0"),
+	)
 }
 
 func wireInternet(lab string, internet *inside) []step {
