@@ -18,7 +18,7 @@ const stateListen = "0A" // TCP_LISTEN in /proc/net/tcp (proc_net_tcp.rst)
 // (below root) shows it; "" when it does not.
 func Holder(root string, at netip.AddrPort) string {
 	for _, file := range []string{"tcp", "tcp6"} {
-		if inode := listener(filepath.Join(root, "self/net", file), at); inode != "" {
+		if inode := listener(filepath.Join(root, "thread-self/net", file), at); inode != "" {
 			return processOf(root, inode)
 		}
 	}

@@ -63,8 +63,9 @@ func (l *Limiter) source(from netip.Addr, now time.Time) *rate.Limiter {
 	return r
 }
 
-// forget drops the sources that have all their failures back. When every one
-// is busy, an attack comes from thousands of addresses, and the fullest go.
+// forget drops the sources that have all their failures back. When most are
+// busy, an attack comes from thousands of addresses, and half of them go: a
+// full table must not be walked for each failure.
 func (l *Limiter) forget(now time.Time) {
 	for a, r := range l.sources {
 		if r.TokensAt(now) >= float64(l.perMinute) {
@@ -72,7 +73,7 @@ func (l *Limiter) forget(now time.Time) {
 		}
 	}
 	for a := range l.sources {
-		if len(l.sources) < maxSources {
+		if len(l.sources) <= maxSources/2 {
 			return
 		}
 		delete(l.sources, a)
