@@ -65,13 +65,11 @@ func (e *Engine) whenEnded() <-chan struct{} {
 	return e.ended
 }
 
-// turnsOf returns, for areas that nobody holds, a number that changes when
-// somebody takes them.
-func (e *Engine) turnsOf(area string) (turn uint64, free bool) {
+// turnsNow returns how often each area has been taken, and who holds one now.
+func (e *Engine) turnsNow() (turns map[string]uint64, held map[string]string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, held := e.holders[area]
-	return e.turns[area], !held
+	return maps.Clone(e.turns), maps.Clone(e.holders)
 }
 
 // list is "a", "a and b", "a, b and c".

@@ -8,11 +8,13 @@ import (
 // judge decides about each step and writes what is new. It reports whether
 // there is something to put right.
 func (l *driftLook) judge() bool {
-	now := time.Now().UTC()
+	seen := time.Now().UTC()
+	turns, _ := l.e.turnsNow()
+	moved := l.touched(func(area string) bool { return turns[area] != l.turns[area] })
 	var news []Event
 	var confirmed []string
 	for _, s := range l.steps {
-		if turn, free := l.e.turnsOf(s.Area); !free || turn != l.turns[s.Area] {
+		if moved[s.ID] {
 			l.deferred[s.ID] = true
 			continue
 		}
@@ -26,11 +28,11 @@ func (l *driftLook) judge() bool {
 			}
 			continue
 		}
-		report := l.report(s, result, now)
+		report := l.report(s, result, seen)
 		if report.Kind == DriftRepairing {
 			l.mend = append(l.mend, s.ID)
 		}
-		if l.e.drift.found(report, now) {
+		if l.e.drift.found(report, seen) {
 			l.e.log.Warn("drift", "step", s.ID, "kind", report.Kind, "differences", told(report.Differences), "reason", report.Reason)
 			news = append(news, Event{Type: EventDrift, Step: s.ID, State: string(report.Kind), Message: report.Reason, Details: report.Differences})
 		}

@@ -340,7 +340,8 @@ func TestALookIsWorthNothingOnceAnotherHasHadTheArea(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &driftLook{e: b.e, graph: g, recorded: recorded, turns: map[string]uint64{}, deferred: map[string]bool{}}
+	turns, held := b.e.turnsNow()
+	l := &driftLook{e: b.e, graph: g, recorded: recorded, turns: turns, held: held, deferred: map[string]bool{}}
 	l.choose(agenda{kinds: map[string]bool{WatchAll: true}})
 	l.looks = b.e.look(t.Context(), g, l.steps)
 	if !l.judge() {

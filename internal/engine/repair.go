@@ -14,6 +14,8 @@ var caretaker = Caller{Name: "reconciler", From: "waddled"}
 // repairDrift looks once and puts right what may be put right.
 func (e *Engine) repairDrift(ctx context.Context, about agenda) (left lookReport) {
 	left.freed = e.whenEnded()
+	// Before anything is read: whoever takes an area from here on is noticed.
+	turns, held := e.turnsNow()
 	g, err := e.graph(ctx)
 	if err != nil {
 		e.log.Warn("the reconciler cannot look: the steps cannot be built", "error", err)
@@ -25,7 +27,7 @@ func (e *Engine) repairDrift(ctx context.Context, about agenda) (left lookReport
 		return left
 	}
 	e.drift.forget(func(step string) bool { _, known := g.Step(step); return known && recorded[step].Applied != nil })
-	l := &driftLook{e: e, graph: g, recorded: recorded, turns: map[string]uint64{}, deferred: map[string]bool{}}
+	l := &driftLook{e: e, graph: g, recorded: recorded, turns: turns, held: held, deferred: map[string]bool{}}
 	l.choose(about)
 	if len(l.steps) > 0 {
 		l.looks = e.look(ctx, g, l.steps)
@@ -44,6 +46,7 @@ type driftLook struct {
 	recorded map[string]record
 	steps    []*Step
 	turns    map[string]uint64 // of the areas, when the look began
+	held     map[string]string // the areas that operations held then
 	deferred map[string]bool
 	looks    *looks
 	mend     []string // steps to put right
@@ -53,12 +56,9 @@ type driftLook struct {
 // report. A step whose area, or whose needs' area, an operation is changing
 // has to wait: what is seen of it now means nothing.
 func (l *driftLook) choose(about agenda) {
-	busy := map[string]bool{}
+	busy := l.touched(func(area string) bool { _, held := l.held[area]; return held })
 	for i := range l.graph.Steps {
 		s := &l.graph.Steps[i]
-		turn, free := l.e.turnsOf(s.Area)
-		l.turns[s.Area] = turn
-		busy[s.ID] = !free || slices.ContainsFunc(s.Needs, func(n string) bool { return busy[n] })
 		if l.recorded[s.ID].Applied == nil || !(about.covers(s) || l.e.drift.has(s.ID)) {
 			continue
 		}
@@ -68,6 +68,16 @@ func (l *driftLook) choose(about agenda) {
 		}
 		l.steps = append(l.steps, s)
 	}
+}
+
+// touched returns the steps in whose areas, or in whose needs' areas, something
+// is going on.
+func (l *driftLook) touched(going func(area string) bool) map[string]bool {
+	on := map[string]bool{}
+	for _, s := range l.graph.Steps {
+		on[s.ID] = going(s.Area) || slices.ContainsFunc(s.Needs, func(n string) bool { return on[n] })
+	}
+	return on
 }
 
 func (a agenda) covers(s *Step) bool {
