@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
 )
 
 // app is what the commands share.
@@ -20,7 +21,7 @@ type app struct {
 type globalFlags struct {
 	output, server, context, tokenFile, caFile string
 	timeout                                    time.Duration
-	noColour                                   bool
+	noColour, full                             bool
 }
 
 // The formats of -o.
@@ -52,6 +53,9 @@ func (a *app) console() *console.Console {
 	}
 	return a.con
 }
+
+// look is how views are shown to a person.
+func (a *app) look() view.Look { return view.Look{Style: a.con.Style, Full: a.flags.full} }
 
 // table reports whether the output is for a person.
 func (a *app) table() bool { return a.flags.output == outTable }

@@ -89,7 +89,7 @@ func (a *app) change(ctx context.Context, r changeRequest) error {
 		return err
 	}
 	if a.table() {
-		fmt.Fprintln(a.preface(r.consent), view.Plan(*p, a.con.Style))
+		fmt.Fprintln(a.preface(r.consent), view.Plan(*p, a.look()))
 	}
 	if t := view.Counts(*p); p.Changes == 0 && t.Waits == 0 && t.Failed == 0 && a.table() {
 		return nil // the plan has said so

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
@@ -75,7 +76,7 @@ func (a *app) classify(ctx context.Context, err error) *failure {
 		return f
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		return &failure{exit: exitInterrupted, problem: problem.New(codeInterrupted, "", "interrupted")}
-	case errors.As(err, &far), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &far), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
 		return unreachable(err, a.flags.timeout)
 	case errors.As(err, &p):
 		return &failure{exit: exitOf(p.Code), problem: p}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -47,6 +48,9 @@ func (a *app) startOnce(ctx context.Context, c *client.Connection, k consent, st
 // broken reports whether a connection that stood broke off, so that nobody knows
 // whether the request arrived. A server that was never reached is none.
 func broken(err error) bool {
+	if errors.Is(err, io.ErrUnexpectedEOF) { // in the middle of the answer
+		return true
+	}
 	var far *client.UnreachableError
 	var dial *net.OpError
 	if !errors.As(err, &far) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

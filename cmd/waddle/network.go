@@ -28,7 +28,7 @@ and what is wanted and not there. Foreign rules are never touched. Nothing is ch
 			if err != nil {
 				return err
 			}
-			return a.emitBody(r.Body, func() string { return view.Network(*n, a.con.Style) })
+			return a.emitBody(r.Body, func() string { return view.Network(*n, a.look()) })
 		},
 	}
 }

@@ -77,7 +77,7 @@ func newOpShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emit(o, func() string { return view.Operation(*o, view.Clock{Now: time.Now()}, a.con.Style) })
+			return a.emit(o, func() string { return view.Operation(*o, view.Clock{Now: time.Now()}, a.look()) })
 		},
 	}
 }

@@ -70,7 +70,7 @@ func newPhaseShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.emitBody(r.Body, func() string { return view.Phase(*p, a.con.Style) })
+			return a.emitBody(r.Body, func() string { return view.Phase(*p, a.look()) })
 		},
 	}
 }

@@ -58,7 +58,7 @@ func (a *app) plan(ctx context.Context, params *client.GetPlanParams, exitCode b
 	if err != nil {
 		return err
 	}
-	if err := a.emitBody(body, func() string { return view.Plan(*p, a.con.Style) }); err != nil {
+	if err := a.emitBody(body, func() string { return view.Plan(*p, a.look()) }); err != nil {
 		return err
 	}
 	switch {

@@ -64,7 +64,7 @@ func (a *app) storeOver(ctx context.Context, c *client.Connection, old, data []b
 		return nil
 	}
 	if a.table() {
-		fmt.Fprint(a.con.Out, view.Diff(string(old), string(data), "", a.con.Style))
+		fmt.Fprint(a.con.Out, view.Diff(string(old), string(data), "", view.Look{Style: a.con.Style, Full: true}))
 	}
 	if err := a.agree(ctx, client.Plan{}, &k, "Store this document?"); err != nil {
 		return err

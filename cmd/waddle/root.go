@@ -45,6 +45,7 @@ func newRoot(a *app) *cobra.Command {
 	f.StringVar(&a.flags.tokenFile, "token-file", "", "`file` that holds the API token")
 	f.StringVar(&a.flags.caFile, "ca-file", "", "PEM `file` with the certificates that the daemon's is checked against")
 	f.DurationVar(&a.flags.timeout, "timeout", time.Minute, "how long one request may take")
+	f.BoolVar(&a.flags.full, "full", false, "show files and rule lists to their last line")
 	f.BoolVar(&a.flags.noColour, "no-color", false, "no colour (NO_COLOR does the same)")
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")

@@ -31,7 +31,7 @@ from the daemon's memory and is cheap; waddle plan looks at the host.`,
 			if err != nil {
 				return err
 			}
-			return a.emitBody(r.Body, func() string { return view.Status(*s, view.Clock{Now: time.Now()}, a.con.Style) })
+			return a.emitBody(r.Body, func() string { return view.Status(*s, view.Clock{Now: time.Now()}, a.look()) })
 		},
 	}
 }

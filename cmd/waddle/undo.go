@@ -45,7 +45,7 @@ func (a *app) undo(ctx context.Context, n int, k consent) error {
 		return err
 	}
 	if a.table() {
-		fmt.Fprintln(a.preface(k), view.Undo(*p, a.con.Style))
+		fmt.Fprintln(a.preface(k), view.Undo(*p, a.look()))
 	}
 	if p.Changes == 0 && a.table() {
 		return nil // the view has said so

@@ -32,7 +32,7 @@ that of its API. A daemon that is not there is no error here.`,
 			var far *client.UnreachableError
 			switch {
 			case errors.As(err, &far):
-				v.Note = far.Error()
+				v.Note = short(err)
 			case err != nil:
 				return err
 			default:

@@ -60,9 +60,9 @@ func (a *app) ending(ctx context.Context, c *client.Connection, id string) error
 		}
 		return outcome(*o)
 	}
-	text := view.Ending(*o, a.con.Style)
+	text := view.Ending(*o, a.look())
 	if !a.con.OutIsTerminal() { // the live view has shown them
-		text += view.OpenGates(o.Steps, a.con.Style)
+		text += view.OpenGates(o.Steps, a.look())
 	}
 	if _, err := fmt.Fprint(a.con.Out, text); err != nil {
 		return err

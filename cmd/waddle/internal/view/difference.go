@@ -1,15 +1,15 @@
 package view
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 	"github.com/waddle-social/waddle/cmd/waddle/internal/diff"
 )
 
 // mark is the sign of a kind of difference and its colour.
-func mark(k client.DifferenceKind, st console.Style) string {
+func mark(k client.DifferenceKind, st Look) string {
 	switch k {
 	case client.DifferenceKindCreate:
 		return st.Good("+")
@@ -26,10 +26,10 @@ func mark(k client.DifferenceKind, st console.Style) string {
 }
 
 // difference is one thing that is not as it should be, with both sides.
-func difference(d client.Difference, st console.Style) string {
+func difference(d client.Difference, st Look) string {
 	var b strings.Builder
 	b.WriteString("    " + mark(d.Kind, st) + " " + Printable(d.Object))
-	if strings.Contains(d.Is+d.Want, "\n") {
+	if long(d) {
 		b.WriteString(":\n" + Diff(d.Is, d.Want, "        ", st))
 	} else {
 		b.WriteString(sides(d) + "\n")
@@ -39,6 +39,9 @@ func difference(d client.Difference, st console.Style) string {
 	}
 	return b.String()
 }
+
+// long reports whether a side of the difference is a whole file or list.
+func long(d client.Difference) bool { return strings.Contains(d.Is+d.Want, "\n") }
 
 // sides is what is and what should be, as far as there is something to say.
 func sides(d client.Difference) string {
@@ -56,21 +59,38 @@ func sides(d client.Difference) string {
 	return ""
 }
 
+// folded is how many lines of a long text are shown unless all are asked for.
+const folded = 6
+
 // Diff is what turns one text into another, line by line, with two lines around
 // each change.
-func Diff(old, updated, margin string, st console.Style) string {
+func Diff(old, updated, margin string, st Look) string {
+	all := diff.Lines(old, updated)
+	lines, more := diff.Near(all, 2), 0
+	if !st.Full && len(lines) > folded+2 {
+		changed := diff.Near(all, 0)
+		lines = changed[:min(folded, len(changed))]
+		more = len(changed) - len(lines)
+	}
 	var b strings.Builder
-	for _, l := range diff.Near(diff.Lines(old, updated), 2) {
-		text := margin + string(l.Op) + " " + Printable(l.Text)
-		switch l.Op {
-		case '+':
-			text = st.Good(text)
-		case '-':
-			text = st.Bad(text)
-		case '.':
-			text = st.Dim(margin + "…")
-		}
-		b.WriteString(strings.TrimRight(text, " ") + "\n")
+	for _, l := range lines {
+		b.WriteString(diffLine(l, margin, st) + "\n")
+	}
+	if more > 0 {
+		b.WriteString(st.Dim(fmt.Sprintf("%s… %d more lines, --full shows them", margin, more)) + "\n")
 	}
 	return b.String()
+}
+
+func diffLine(l diff.Line, margin string, st Look) string {
+	text := strings.TrimRight(margin+string(l.Op)+" "+Printable(l.Text), " ")
+	switch l.Op {
+	case '+':
+		return st.Good(text)
+	case '-':
+		return st.Bad(text)
+	case '.':
+		return st.Dim(margin + "…")
+	}
+	return text
 }

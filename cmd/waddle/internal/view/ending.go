@@ -5,14 +5,17 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Ending is the line below an operation that was watched to its end.
-func Ending(o client.Operation, st console.Style) string {
+func Ending(o client.Operation, st Look) string {
 	counts := map[string]int{}
 	for _, s := range o.Steps {
-		counts[string(s.State)]++
+		word := string(s.State)
+		if s.State == client.StepStateGate {
+			word = "at a gate"
+		}
+		counts[word]++
 	}
 	line := string(o.State)
 	if !o.Ended.IsZero() {
@@ -32,7 +35,7 @@ func Ending(o client.Operation, st console.Style) string {
 }
 
 // OpenGates says what the open gates of an operation ask for.
-func OpenGates(steps []client.OperationStep, st console.Style) string {
+func OpenGates(steps []client.OperationStep, st Look) string {
 	var b strings.Builder
 	for _, s := range steps {
 		if s.State != client.StepStateGate {

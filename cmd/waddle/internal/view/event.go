@@ -23,7 +23,11 @@ func Event(e client.Event) string {
 		words = append(words, e.Message)
 	}
 	for _, d := range e.Details {
-		words = append(words, "["+string(d.Kind)+" "+d.Object+sides(d)+"]")
+		text := string(d.Kind) + " " + d.Object
+		if !long(d) { // a whole file is too much for a line; op show --full has it
+			text += sides(d)
+		}
+		words = append(words, "["+text+"]")
 	}
 	return strings.ReplaceAll(Printable(strings.Join(words, " ")), "\n", " ") + "\n"
 }

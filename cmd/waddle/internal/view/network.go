@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Network is the host's network: links, forwarding, and the rules by chain, ours
 // marked. What is wanted and not seen is said at the end.
-func Network(n client.Network, st console.Style) string {
+func Network(n client.Network, st Look) string {
 	var b strings.Builder
 	rows := [][]string{{"LINK", "KIND", "STATE", "ADDRESSES", "PORTS"}}
 	for _, l := range n.Seen.Links {
@@ -35,7 +34,7 @@ func onOff(b bool) string {
 	return "off"
 }
 
-func rules(all []client.FirewallRule, st console.Style) string {
+func rules(all []client.FirewallRule, st Look) string {
 	var b strings.Builder
 	last := ""
 	for _, r := range all {
@@ -52,7 +51,7 @@ func rules(all []client.FirewallRule, st console.Style) string {
 	return b.String()
 }
 
-func missing(n client.Network, st console.Style) string {
+func missing(n client.Network, st Look) string {
 	if n.Wanted == nil {
 		return "\nno platform document: nothing is wanted yet\n"
 	}

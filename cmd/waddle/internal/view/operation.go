@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Operations is a page of operations as a table.
@@ -52,7 +51,7 @@ func stepCounts(counts map[string]int) string {
 }
 
 // Operation is one operation with its steps.
-func Operation(o client.Operation, c Clock, st console.Style) string {
+func Operation(o client.Operation, c Clock, st Look) string {
 	var b strings.Builder
 	b.WriteString(Columns(
 		[]string{"operation", o.ID},
@@ -88,7 +87,7 @@ func state(o client.Operation) string {
 	return text
 }
 
-func operationStep(s client.OperationStep, c Clock, st console.Style) string {
+func operationStep(s client.OperationStep, c Clock, st Look) string {
 	paint := map[client.StepState]func(string) string{
 		client.StepStateChanged: st.Good, client.StepStateFailed: st.Bad, client.StepStateGate: st.Warn,
 		client.StepStateSkipped: st.Warn, client.StepStateRunning: st.Info, client.StepStateUnchanged: st.Dim, client.StepStatePending: st.Dim,

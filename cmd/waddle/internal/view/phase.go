@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Phases is the list of phases with how far each is.
@@ -31,7 +30,7 @@ func phaseSteps(p client.PhaseSummary) string {
 }
 
 // Phase is one phase with every step, also those where nothing differs.
-func Phase(p client.Phase, st console.Style) string {
+func Phase(p client.Phase, st Look) string {
 	var b strings.Builder
 	b.WriteString(st.Bold(fmt.Sprintf("Phase %d: %s", p.Phase, Printable(p.Title))) + "  " + string(p.State) + "\n")
 	for _, s := range p.Steps {
@@ -45,7 +44,7 @@ func Phase(p client.Phase, st console.Style) string {
 }
 
 // Undo is what undoing a phase would put back, and what it cannot.
-func Undo(p client.Plan, st console.Style) string {
+func Undo(p client.Plan, st Look) string {
 	var b strings.Builder
 	back, stays := 0, 0
 	for _, s := range p.Steps {

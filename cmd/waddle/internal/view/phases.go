@@ -2,8 +2,6 @@ package view
 
 import (
 	"fmt"
-
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // phaseTitles are the plan's own headings. A plan from the API has the phases'
@@ -11,7 +9,7 @@ import (
 // second time.
 var phaseTitles = [...]string{
 	"Immediate Host Lockdown", "Network Setup", "Teleport VM", "Full Lockdown",
-	"Talos Cluster", "Cluster Bootstrap", "GitOps Takes Over",
+	"Talos Cluster", "Cluster Bootstrap (pre-GitOps)", "GitOps Takes Over",
 }
 
 // PhaseTitle returns the plan's heading of a phase, empty for an unknown one.
@@ -22,7 +20,7 @@ func PhaseTitle(n int) string {
 	return phaseTitles[n]
 }
 
-func heading(n int, st console.Style) string {
+func heading(n int, st Look) string {
 	if t := PhaseTitle(n); t != "" {
 		return st.Bold(fmt.Sprintf("Phase %d: %s", n, t))
 	}

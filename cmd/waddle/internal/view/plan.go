@@ -5,12 +5,11 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Plan shows a plan phase by phase, then one line that sums it up. Steps where
 // nothing differs are counted, not listed.
-func Plan(p client.Plan, st console.Style) string {
+func Plan(p client.Plan, st Look) string {
 	var b strings.Builder
 	for i, group := range byPhase(p.Steps) {
 		if i > 0 {
@@ -38,7 +37,7 @@ func byPhase(steps []client.PlanStep) [][]client.PlanStep {
 	return groups
 }
 
-func planPhase(steps []client.PlanStep, st console.Style) string {
+func planPhase(steps []client.PlanStep, st Look) string {
 	var b strings.Builder
 	done := 0
 	for _, s := range steps {
@@ -58,7 +57,7 @@ func planPhase(steps []client.PlanStep, st console.Style) string {
 	return head + "\n" + b.String()
 }
 
-func planStep(s client.PlanStep, st console.Style) string {
+func planStep(s client.PlanStep, st Look) string {
 	var b strings.Builder
 	title := Printable(s.Title)
 	switch {
@@ -71,6 +70,8 @@ func planStep(s client.PlanStep, st console.Style) string {
 		}
 	case s.Result.State == client.CheckStateUnknown:
 		b.WriteString("  " + st.Dim("? "+title+waits(s.Result)) + "\n")
+	case s.Result.State == client.CheckStateDone: // listed for its notes
+		b.WriteString("  " + st.Good("✓") + " " + title + "\n")
 	default:
 		b.WriteString("  " + title + "\n")
 	}
@@ -95,7 +96,7 @@ func waits(r client.Result) string {
 }
 
 // failure is an error of one step and what to do about it.
-func failure(f client.Failure, margin string, st console.Style) string {
+func failure(f client.Failure, margin string, st Look) string {
 	text := st.Bad(strings.TrimSuffix(indented(margin, f.Detail), "\n")) + "\n"
 	if f.Hint != "" {
 		text += indented(margin, "hint: "+f.Hint)

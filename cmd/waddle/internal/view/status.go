@@ -5,11 +5,10 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
-	"github.com/waddle-social/waddle/cmd/waddle/internal/console"
 )
 
 // Status is how the daemon and the host are, worst news last, where it is read.
-func Status(s client.Status, c Clock, st console.Style) string {
+func Status(s client.Status, c Clock, st Look) string {
 	rows := [][]string{
 		{"daemon", fmt.Sprintf("waddled %s, started %s", s.Version, c.ago(s.Started))},
 		{"platform", document(s.Platform)},
@@ -60,7 +59,7 @@ func listener(l client.Listener) string {
 	return text
 }
 
-func drift(all []client.Drift, c Clock, st console.Style) string {
+func drift(all []client.Drift, c Clock, st Look) string {
 	var b strings.Builder
 	b.WriteString("\n" + st.Bad("Drift: what was finished is not as it was left") + "\n")
 	for _, d := range all {
