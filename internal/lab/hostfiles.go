@@ -22,6 +22,7 @@ var hostTree embed.FS
 var machineOnly = []string{
 	"/etc/waddle", "/etc/iptables", "/etc/network", "/etc/sysctl.d", "/etc/sysctl.conf",
 	"/etc/pve", "/etc/resolv.conf", "/etc/hosts", "/etc/hostname",
+	"/root/.ssh", "/root/.config/waddle",
 }
 
 // varDirs are the directories of Debian's /var, empty.

@@ -20,7 +20,8 @@ func TestACommandOnTheHostSeesTheHostsFilesAndName(t *testing.T) {
 		{"its host name", "hostname", "pve\n"},
 		{"its storage", "head -1 /etc/pve/storage.cfg", "dir: local\n"},
 		{"a group for waddled's socket", "grep -c ^waddle: /etc/group", "1\n"},
-		{"an empty /tmp and /root", "ls -A /tmp /root", "/root:\n\n/tmp:\n"},
+		{"no keys of the machine's root", "ls /root/.ssh 2>/dev/null || echo none", "none\n"},
+		{"a /tmp for everybody and a /root for root", "stat -c %a /tmp /root", "1777\n700\n"},
 		{"its links and no others", "ls /sys/class/net", "eno1\nlo\nvmbr0\n"},
 		{"no namespaces of the lab", "ls /run", "lock\nnetwork\n"},
 		{"its name server", "cat /etc/resolv.conf", "nameserver 1.1.1.1\n"},
@@ -31,6 +32,17 @@ func TestACommandOnTheHostSeesTheHostsFilesAndName(t *testing.T) {
 				t.Errorf("%s says %q, %v; want %q", tc.command, out, err, tc.want)
 			}
 		})
+	}
+}
+
+func TestAProgramInTheMachinesTmpRunsOnTheHost(t *testing.T) {
+	l := startLab(t, Options{Name: "program"})
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nhostname\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Host.Run(t.Context(), script); err != nil || out != "pve\n" {
+		t.Errorf("it says %q, %v", out, err)
 	}
 }
 

@@ -105,8 +105,8 @@ func (l *Lab) proof(ctx context.Context, ports Ports) (proof *Proof, err error) 
 	return &Proof{Checks: append(checks, outside...), Duration: time.Since(start)}, nil
 }
 
-// proofsAtOnce is how many checks run side by side: two, for a scan is half waiting.
-const proofsAtOnce = 2
+// proofsAtOnce is how many checks run side by side: a scan is mostly waiting.
+const proofsAtOnce = 4
 
 // take takes the checks, some at once, and returns them in the order given.
 func take(ctx context.Context, atOnce int, looks ...func(context.Context) (Check, error)) ([]Check, error) {

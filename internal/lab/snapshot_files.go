@@ -65,7 +65,7 @@ var movingSysctl = map[string]bool{"nf_conntrack_count": true}
 func (l *Lab) snapFiles(context.Context) ([]string, error) {
 	held := map[string]string{}
 	err := l.Host.Do(func() error {
-		upper := filepath.Join(overlayDir, "upper")
+		upper := upperDir("/etc")
 		return filepath.WalkDir(upper, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || path == upper {
 				return err

@@ -131,7 +131,9 @@ func TestAKernelThatDoesNotReturnIsReportedAndOthersGoOn(t *testing.T) {
 	if err := l.Login(a.IQN.String(), portal, talos, from, lio.Credentials{}); err != nil {
 		t.Fatal(err)
 	}
-	release := l.Hang(func(op, path string) bool { return op == "write" && strings.HasSuffix(path, a.IQN.String()+"/tpgt_1/enable") })
+	release := l.Hang(func(op, path string) bool {
+		return op == "write" && strings.HasSuffix(path, a.IQN.String()+"/tpgt_1/enable")
+	})
 	err := c.Delete(ctx, a.IQN, true)
 	if !errors.Is(err, iscsi.ErrStuck) || !strings.Contains(err.Error(), "cannot disable portal group of target "+a.IQN.String()) || !strings.Contains(err.Error(), "no answer within 30ms") {
 		t.Fatalf("got %v", err)
