@@ -12,7 +12,7 @@ const (
 	maxLine    = 8192      // bytes of one line
 	maxNesting = 32        // brackets, or dashes in one line
 	maxIndent  = 256       // spaces in front of a line
-	maxParts   = 6000      // lines, entries and elements; the parser's time grows with their square
+	maxParts   = 3000      // lines, entries and elements; the parser's time grows with their square
 )
 
 // tally is what bounds counts over the lines of a document.

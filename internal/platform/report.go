@@ -30,11 +30,6 @@ func (r *report) problem(list []*fault) error {
 		fields = append(fields, x)
 		hidden[x.Line] = hidden[x.Line] || f.hidden || strings.HasPrefix(x.Path, "spec.secrets")
 	}
-	for i := range fields {
-		if hidden[fields[i].Line] {
-			fields[i].Source = ""
-		}
-	}
 	sort.SliceStable(fields, func(i, j int) bool {
 		return spot{fields[i].Line, fields[i].Column}.before(spot{fields[j].Line, fields[j].Column})
 	})
@@ -42,6 +37,7 @@ func (r *report) problem(list []*fault) error {
 	if more > 0 {
 		fields = fields[:maxFaults]
 	}
+	r.quote(fields, hidden)
 	text := make([]string, 0, len(fields)+1)
 	for _, f := range fields {
 		text = append(text, Line(f))
@@ -95,62 +91,31 @@ func (r *report) field(f *fault) problem.Field {
 		where = r.locate(path, other)
 	}
 	where = r.inside(where)
-	x.Line, x.Column, x.Source = where.line, where.column, r.source(where.line)
+	x.Line, x.Column = where.line, where.column
 	return x
 }
 
-// saysLater reports whether the file says a, and says b earlier or not at all.
-func (r *report) saysLater(a, b string) bool {
-	sa, hasA := r.spots[a]
-	sb, hasB := r.spots[b]
-	return hasA && (!hasB || sb.before(sa))
-}
-
-// name is a path with the place where the file says it, or with its default.
-func (r *report) name(path string) string {
-	if s, has := r.spots[path]; has {
-		return fmt.Sprintf("%s (line %d, column %d)", path, s.line, s.column)
-	}
-	if r.values == nil {
-		return path
-	}
-	if v := r.values(path); v != "" {
-		return fmt.Sprintf("%s (%s by default)", path, v)
-	}
-	return path + " (by default)"
-}
-
-// locate is the place of path, else of the other path, else of what encloses path.
-func (r *report) locate(path, other string) spot {
-	if s, has := r.spots[path]; has {
-		return s
-	}
-	if s, has := r.spots[other]; has && other != "" {
-		return s
-	}
-	for p := parent(path); p != ""; p = parent(p) {
-		if s, has := r.spots[p]; has {
-			return s
+// quote adds the source lines, except those that may show a secret.
+func (r *report) quote(fields []problem.Field, hidden map[int]bool) {
+	source := map[int]string{}
+	for i, f := range fields {
+		if f.Line == 0 || hidden[f.Line] {
+			continue
 		}
+		if _, known := source[f.Line]; !known {
+			source[f.Line] = shown(r.lines[f.Line-1])
+		}
+		fields[i].Source = source[f.Line]
 	}
-	return r.spots[""]
 }
 
-// inside corrects places that the YAML parser puts behind the end.
-func (r *report) inside(s spot) spot {
-	s.line = max(1, min(s.line, len(r.lines)))
-	s.column = max(1, min(s.column, len([]rune(r.lines[s.line-1]))+1))
-	return s
-}
-
-// source is the line, shortened; a line that may show a secret stays away.
-func (r *report) source(line int) string {
-	text := r.lines[line-1]
-	if hidesSecret(text) {
+// shown is a line, shortened; empty when it may show a secret.
+func shown(line string) string {
+	if hidesSecret(line) {
 		return ""
 	}
-	if runes := []rune(text); len(runes) > 200 {
+	if runes := []rune(line); len(runes) > 200 {
 		return string(runes[:199]) + "…"
 	}
-	return text
+	return line
 }
