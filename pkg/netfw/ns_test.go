@@ -127,11 +127,6 @@ func (p *peer) reaches(address string) bool {
 	return err == nil
 }
 
-// pings reports whether an echo request is answered.
-func (p *peer) pings(address string) bool {
-	return exec.Command("nsenter", "-t", fmt.Sprint(p.pid), "-n", "python3", "-c", pingScript, address).Run() == nil
-}
-
 // serve answers on address, in the calling thread's namespace, with what the
 // server saw of the client.
 func serve(t testing.TB, address string) {

@@ -40,21 +40,15 @@ func (t *tableLoad) revertHook(hook *savedChain, c ChainBefore) {
 	if hook != nil {
 		now = slices.Clone(hook.rules)
 	}
+	is := slices.Clone(now)
 	jump := normalText("-j " + c.Name)
-	was := 0
-	for _, r := range c.Around {
-		if normalOf(r.Text) == jump {
-			was++
+	var back tableLoad
+	now = slices.DeleteFunc(now, func(r savedRule) bool {
+		if r.normal == jump {
+			back.change("-D %s %s", c.Hook, r.text)
 		}
-	}
-	if hook.count(jump) != was {
-		now = slices.DeleteFunc(now, func(r savedRule) bool {
-			if r.normal == jump {
-				t.change("-D %s %s", c.Hook, r.text)
-			}
-			return r.normal == jump
-		})
-	}
+		return r.normal == jump
+	})
 	at := 0 // the next place in now
 	for _, r := range c.Around {
 		n := normalOf(r.Text)
@@ -63,10 +57,13 @@ func (t *tableLoad) revertHook(hook *savedChain, c ChainBefore) {
 		case i >= 0:
 			at += i + 1
 		case r.Ours && !hasElsewhere(now, c.Around, n):
-			t.change("-I %s %d %s", c.Hook, at+1, r.Text)
+			back.change("-I %s %d %s", c.Hook, at+1, r.Text)
 			now = slices.Insert(now, at, savedRule{text: r.Text, normal: n})
 			at++
 		}
+	}
+	if !slices.EqualFunc(is, now, func(a, b savedRule) bool { return a.normal == b.normal }) {
+		t.changes = append(t.changes, back.changes...)
 	}
 }
 
