@@ -113,15 +113,15 @@ func (b *driftBook) tried(step, operation string, failed *Failure, now time.Time
 }
 
 // nextTry is when the earliest waiting repair is due.
-func (b *driftBook) nextTry() (at time.Time, any bool) {
+func (b *driftBook) nextTry() (at time.Time, waiting bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, r := range b.reports {
-		if r.Kind == DriftFailed && (!any || r.NextAttempt.Before(at)) {
-			at, any = *r.NextAttempt, true
+		if r.Kind == DriftFailed && (!waiting || r.NextAttempt.Before(at)) {
+			at, waiting = *r.NextAttempt, true
 		}
 	}
-	return at, any
+	return at, waiting
 }
 
 // steps returns the steps whose report is like that.

@@ -142,8 +142,8 @@ const breath = time.Second
 // retry fires when a failed repair is due again. No look is started for it
 // while one is under way.
 func (w *watch) retry() (<-chan time.Time, func() bool) {
-	at, any := w.e.drift.nextTry()
-	if !any || w.looking != nil {
+	at, waiting := w.e.drift.nextTry()
+	if !waiting || w.looking != nil {
 		return nil, func() bool { return false }
 	}
 	if soonest := w.looked.Add(breath); at.Before(soonest) {

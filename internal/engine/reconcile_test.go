@@ -60,7 +60,7 @@ func TestDriftOfAnAppliedStepIsRepaired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		deaf := w.step("deaf", 0)
-		deaf.Watches = []string{WatchRules}
+		deaf.Watches = []string{eventRules}
 		b := newBench(t, w.step("bridge", 0), w.step("address", 0, "bridge"), deaf, w.step("never", 1))
 		c := care(t, b)
 		defer c.end()
@@ -68,7 +68,7 @@ func TestDriftOfAnAppliedStepIsRepaired(t *testing.T) {
 		for _, gone := range []string{"bridge", "address", "deaf"} {
 			w.set(gone, "")
 		}
-		c.event(WatchLink)
+		c.event(eventLink)
 		want(t, "after a link event", w.String(), lines("address=yes", "bridge=yes"))
 		want(t, "drift", c.drift(), "")
 		op, err := b.e.Operation("op-00000002")
@@ -106,10 +106,10 @@ func TestAManyVoicedKernelIsListenedToOnce(t *testing.T) {
 		synctest.Wait()
 		before := w.calls(w.checked, "a")
 		for range 100 {
-			c.triggers <- WatchLink
+			c.triggers <- eventLink
 			time.Sleep(time.Millisecond)
 		}
-		c.event(WatchLink)
+		c.event(eventLink)
 		if got := w.calls(w.checked, "a") - before; got != 1 {
 			t.Fatalf("101 events within the debounce time were %d looks", got)
 		}
@@ -127,7 +127,7 @@ func TestAChangedPlatformIsNotAppliedBehindTheOperatorsBack(t *testing.T) {
 		c.event(WatchAll)
 		want(t, "drift", c.drift(), "a pending")
 		w.set("b", "") // b was confirmed under r2, so this is drift
-		c.event(WatchLink)
+		c.event(eventLink)
 		want(t, "world", w.String(), lines("a=yes", "b=yes"))
 		if c.repairs() != 1 {
 			t.Fatalf("%d repairs", c.repairs())
@@ -136,7 +136,7 @@ func TestAChangedPlatformIsNotAppliedBehindTheOperatorsBack(t *testing.T) {
 		synctest.Wait()
 		want(t, "after the operator's apply", c.drift(), "")
 		w.set("a", "")
-		c.event(WatchLink)
+		c.event(eventLink)
 		want(t, "world", w.String(), lines("a=new", "b=yes"))
 	})
 }
@@ -197,9 +197,9 @@ func TestAFailingRepairIsTriedLessAndLess(t *testing.T) {
 		b.apply()
 		w.set("a", "")
 		w.breaks("a", errors.New("device busy"))
-		c.event(WatchLink)
+		c.event(eventLink)
 		for range 100 { // events do not shorten the wait
-			c.event(WatchLink)
+			c.event(eventLink)
 		}
 		r := c.e.Drift()[0]
 		if r.Kind != DriftFailed || r.NextAttempt == nil || r.Error == nil || !strings.Contains(r.Error.Detail, "device busy") || r.Operation == "" {
@@ -231,7 +231,7 @@ func TestARepairThatDoesNotLastSlowsDown(t *testing.T) {
 		b.apply()
 		for range 1000 { // somebody else takes it away, five times a second
 			w.set("a", "")
-			c.event(WatchLink)
+			c.event(eventLink)
 		}
 		if n := c.repairs(); n < tolerated || n > 25 {
 			t.Fatalf("%d repairs in %s", n, 1000*(b.e.o.Debounce+time.Millisecond))
@@ -263,7 +263,7 @@ func TestTheReconcilerWaitsForAnOperationInItsArea(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 20 {
-			c.event(WatchLink)
+			c.event(eventLink)
 		}
 		want(t, "drift meanwhile", c.drift(), "")
 		if c.repairs() != 0 {

@@ -33,7 +33,7 @@ type Step struct {
 	// step's Apply. The zero value resumes.
 	OnInterrupt Interrupt
 	// Watches names the kinds of kernel events after which the reconciler looks
-	// again, e.g. "link", "address", "route", "rules". See Event kinds in watch.go.
+	// again, e.g. "link" or "rules", as the driver that reports them calls them.
 	Watches []string
 }
 

@@ -62,12 +62,12 @@ func (e *Engine) undoable(g *Graph, selected []*Step) error {
 		return err
 	}
 	in := map[string]bool{}
-	any := false
+	recordedAny := false
 	for _, s := range selected {
 		in[s.ID] = true
-		any = any || (s.Undo != nil && recorded[s.ID].Captured != nil)
+		recordedAny = recordedAny || (s.Undo != nil && recorded[s.ID].Captured != nil)
 	}
-	if !any {
+	if !recordedAny {
 		return problem.New(problem.NotUndoable, "look at waddle plan", "there is nothing to undo in the selection: no step has recorded what was there before it")
 	}
 	var above []string

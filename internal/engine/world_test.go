@@ -20,6 +20,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// Kinds of kernel events, as a driver names them.
+const (
+	eventLink  = "link"
+	eventRules = "rules"
+)
+
 // world is what the steps of a test look at and change. It prints itself as
 // sorted text.
 type world struct {
@@ -83,7 +89,7 @@ func (w *world) step(id string, phase int, needs ...string) Step {
 func (w *world) stepTo(id, want string, phase int, needs ...string) Step {
 	w.needs[id] = needs
 	return Step{
-		ID: id, Phase: phase, Title: "Make " + id, Area: id, Needs: needs, Watches: []string{WatchLink},
+		ID: id, Phase: phase, Title: "Make " + id, Area: id, Needs: needs, Watches: []string{eventLink},
 		Check: func(context.Context) (Result, error) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
