@@ -35,7 +35,11 @@ type Options struct {
 // error when the server answers with one.
 type Connection struct {
 	*ClientWithResponses
+	http *http.Client
 }
+
+// Close lets go of idle connections. The client can still be used.
+func (c *Connection) Close() { c.http.CloseIdleConnections() }
 
 // New returns a client. It makes no connection yet: a server that is not there
 // shows at the first call.
@@ -53,7 +57,7 @@ func New(o Options) (*Connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use server %s: %w", o.Server, err)
 	}
-	return &Connection{ClientWithResponses: c}, nil
+	return &Connection{ClientWithResponses: c, http: doer.http}, nil
 }
 
 const unixScheme = "unix://"
