@@ -83,7 +83,7 @@ func (e *Engine) undoable(g *Graph, selected []*Step) error {
 	if len(above) == 0 {
 		return nil
 	}
-	p := problem.New(problem.NotUndoable, "undo those first, or together with it", "cannot undo the selection: %s applied and rest on it", isAre(above))
+	p := problem.New(problem.NotUndoable, "undo those first, or together with it", "cannot undo the selection: %s still applied on top of it", isAre(above))
 	p.Others = above
 	return p
 }
