@@ -37,24 +37,50 @@ func (w *work) backstores(t Target, s *state) error {
 func (w *work) oneBackstore(s *state, l LUN) error {
 	err := w.tryBackstore(s, l)
 	var e *Error
-	if errors.As(err, &e) && e.Op == opEnableBackstore && e.Kind == ErrClaimed {
-		e.Advice += w.c.holder(w.ctx, l.Backstore.Device, w.backstore(s, l))
+	if !errors.As(err, &e) || e.Op != opEnableBackstore || e.Kind != ErrClaimed {
+		return err
 	}
-	return err
+	holder, found := w.c.holder(w.ctx, l.Backstore.Device, w.backstore(s, l))
+	if !found {
+		return err
+	}
+	if taken := w.takeOver(s, l, holder); taken != nil {
+		e.Advice += fmt.Sprintf(" (it is backstore %s in %s)", holder.Name, path.Base(path.Dir(holder.dir)))
+		return errors.Join(e, taken)
+	}
+	return w.tryBackstore(s, l)
 }
 
-// holder names another backstore that has the device; looked for only to say so.
-func (c *Client) holder(ctx context.Context, device, besides string) string {
+// takeOver resolves that another backstore holds a device of ours: one of the
+// right name is used where it is (an older host's), another one is removed. The
+// kernel refuses that for one that a LUN links to.
+func (w *work) takeOver(s *state, l LUN, holder BackstoreState) error {
+	if holder.Name != l.Backstore.Name {
+		return w.removeBackstore(holder.Name, holder.dir)
+	}
+	if err := w.removeBackstore(l.Backstore.Name, w.backstore(s, l)); err != nil {
+		return err
+	}
+	if s.kept == nil {
+		s.kept = map[string]string{}
+	}
+	s.kept[l.Backstore.Name] = holder.dir
+	return nil
+}
+
+// holder finds another backstore that has the device. It lists all, and is
+// called only when the kernel has said that the device is taken.
+func (c *Client) holder(ctx context.Context, device, besides string) (BackstoreState, bool) {
 	all, err := c.Backstores(ctx)
 	if err != nil {
-		return ""
+		return BackstoreState{}, false
 	}
 	for _, b := range all {
 		if b.Device == device && b.dir != besides && b.Enabled {
-			return fmt.Sprintf(" (it is backstore %s in %s)", b.Name, path.Base(path.Dir(b.dir)))
+			return b, true
 		}
 	}
-	return ""
+	return BackstoreState{}, false
 }
 
 func (w *work) tryBackstore(s *state, l LUN) error {
@@ -163,8 +189,12 @@ func (w *work) removeBackstore(name, dir string) error {
 	if err := w.drop(Change{Op: opRemoveBackstore, Object: object, Is: name}, dir); err != nil {
 		return err
 	}
-	hba := path.Dir(dir)
-	return w.do(Change{Op: opRemoveHBA, Object: object, Is: path.Base(hba)}, hba, func(fs FS) error {
+	return w.removeAdapter(name, path.Dir(dir))
+}
+
+// removeAdapter removes a host adapter's folder unless there is a backstore in it.
+func (w *work) removeAdapter(name, hba string) error {
+	return w.do(Change{Op: opRemoveHBA, Object: "backstore " + name, Is: path.Base(hba)}, hba, func(fs FS) error {
 		if err := fs.Rmdir(hba); err != nil && !errors.Is(err, syscall.ENOTEMPTY) {
 			return gone(err)
 		}

@@ -41,7 +41,7 @@ func (c *Client) Delete(ctx context.Context, i IQN, force bool) error {
 			return err
 		}
 	}
-	if err := w.leftover(); err != nil {
+	if err := w.leftover(0); err != nil {
 		return err
 	}
 	if !s.target {
@@ -63,14 +63,14 @@ func (w *work) removeGroup(group string, force bool) error {
 		}
 	}
 	for _, l := range s.LUNs {
-		if err := w.removeLUN(group, s.ACLs, l); err != nil {
-			return err
-		}
-		if l.link == "" {
-			continue
-		}
-		// ErrClaimed: another portal group has it too, and takes it along.
-		if err := w.removeBackstore(l.Backstore, l.dir); err != nil && !errors.Is(err, ErrClaimed) {
+		err := w.removeLUN(group, s.ACLs, l, func(name, dir string) error {
+			// ErrClaimed: another portal group has it too, and takes it along.
+			if err := w.removeBackstore(name, dir); err != nil && !errors.Is(err, ErrClaimed) {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -100,20 +100,23 @@ func (w *work) logout(group string, force bool) error {
 	return w.write(Change{Op: opDisablePortalGroup, Is: "enabled", Want: "disabled"}, path.Join(group, "enable"), "0")
 }
 
-// leftover removes the backstore that carries the target's name when no LUN led
-// to it: a delete or a create was killed in between.
-func (w *work) leftover() error {
-	name := w.c.conventional(w.iqn, 0)
+// leftover removes the backstore that a LUN of the given number would have, when
+// none leads to it: a delete or a create was killed in between. One on a device
+// that is not ours is left alone.
+func (w *work) leftover(number int) error {
+	name := w.c.conventional(w.iqn, number)
 	dir := w.c.backstoreDir(name)
 	device, err := w.c.read(path.Join(dir, "udev_path"))
-	if err != nil {
-		if gone(err) == nil {
-			return nil
-		}
+	switch {
+	case gone(err) != nil:
 		return w.c.unreadable(w.iqn, err)
-	}
-	if device != "" && !w.c.ourDevice(device) {
+	case err != nil:
+		return w.removeAdapter(name, path.Dir(dir))
+	case device != "" && !w.c.ourDevice(device):
 		return nil
 	}
-	return w.removeBackstore(name, dir)
+	if err := w.removeBackstore(name, dir); !errors.Is(err, ErrClaimed) {
+		return err
+	}
+	return nil // a LUN of another target has it
 }

@@ -44,7 +44,7 @@ func (c *Client) converge(ctx context.Context, t Target, dry bool) ([]Change, er
 	}
 	w := &work{c: c, ctx: ctx, iqn: t.IQN, dry: dry}
 	for _, step := range []func(Target, *state) error{
-		w.retire, w.backstores, w.folders, w.attributes, w.secrets, w.luns, w.acls, w.portals, w.enable,
+		w.retire, w.folders, w.backstores, w.attributes, w.secrets, w.luns, w.acls, w.portals, w.enable,
 	} {
 		if err := step(t, &s); err != nil {
 			return w.changes, err
@@ -53,7 +53,9 @@ func (c *Client) converge(ctx context.Context, t Target, dry bool) ([]Change, er
 	return w.changes, nil
 }
 
-// folders makes the target and its portal group.
+// folders makes the target, its portal group and its LUNs, before their
+// backstores: a LUN's folder is what a Delete finds a backstore by, should we be
+// killed before there is a link. The group is disabled until the end.
 func (w *work) folders(t Target, s *state) error {
 	if !s.target {
 		if err := w.make(Change{Op: opMakeTarget, Want: t.IQN.name}, w.c.targetDir(t.IQN)); err != nil {
@@ -61,7 +63,18 @@ func (w *work) folders(t Target, s *state) error {
 		}
 	}
 	if !s.group {
-		return w.make(Change{Op: opMakePortalGroup, Want: "tpgt_1"}, w.c.groupDir(t.IQN))
+		if err := w.make(Change{Op: opMakePortalGroup, Want: "tpgt_1"}, w.c.groupDir(t.IQN)); err != nil {
+			return err
+		}
+	}
+	for _, l := range t.LUNs {
+		if s.lun(l.Number) != nil {
+			continue
+		}
+		dir := lunDir(w.c.groupDir(t.IQN), l.Number)
+		if err := w.make(Change{Op: opMakeLUN, Want: path.Base(dir)}, dir); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -157,16 +170,11 @@ func shown(file, value string) string {
 	return file + " " + redacted
 }
 
-// luns makes and links what is missing; retire has removed what was wrong.
+// luns links what is not linked; retire has removed what was wrong.
 func (w *work) luns(t Target, s *state) error {
 	for _, l := range t.LUNs {
 		dir := lunDir(w.c.groupDir(t.IQN), l.Number)
 		is := s.lun(l.Number)
-		if is == nil {
-			if err := w.make(Change{Op: opMakeLUN, Want: path.Base(dir)}, dir); err != nil {
-				return err
-			}
-		}
 		if is != nil && is.link != "" {
 			continue
 		}

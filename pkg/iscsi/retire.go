@@ -114,36 +114,42 @@ func (w *work) quiesce(s *state, why string) error {
 
 // retireLUN takes a LUN away, and its backstore unless that is to be linked again.
 func (w *work) retireLUN(t Target, s *state, l LUNState) error {
-	if err := w.removeLUN(w.c.groupDir(t.IQN), s.ACLs, l); err != nil {
-		return err
-	}
 	s.LUNs = slices.DeleteFunc(s.LUNs, func(x LUNState) bool { return x.Number == l.Number })
-	if l.link == "" {
-		return nil
+	keep := slices.ContainsFunc(t.LUNs, func(x LUN) bool {
+		return l.link != "" && x.Backstore.Name == l.Backstore && x.Backstore.Device == l.Device
+	})
+	if !keep {
+		return w.removeLUN(w.c.groupDir(t.IQN), s.ACLs, l, w.removeBackstore)
 	}
-	if slices.ContainsFunc(t.LUNs, func(x LUN) bool { return x.Backstore.Name == l.Backstore && x.Backstore.Device == l.Device }) {
-		// Kept where it is, also when that is not where we would put it.
-		if s.kept == nil {
-			s.kept = map[string]string{}
-		}
-		s.kept[l.Backstore] = l.dir
-		return nil
+	// Kept where it is, also when that is not where we would put it.
+	if s.kept == nil {
+		s.kept = map[string]string{}
 	}
-	return w.removeBackstore(l.Backstore, l.dir)
+	s.kept[l.Backstore] = l.dir
+	return w.removeLUN(w.c.groupDir(t.IQN), s.ACLs, l, func(string, string) error { return nil })
 }
 
-// removeLUN unmaps, unlinks and removes one LUN.
-func (w *work) removeLUN(group string, acls []string, l LUNState) error {
+// removeLUN unmaps and unlinks one LUN, hands its backstore to dispose, and
+// removes the folder last: it is the only trace of a backstore that is no longer
+// linked, should we be killed in between.
+func (w *work) removeLUN(group string, acls []string, l LUNState, dispose func(name, dir string) error) error {
 	name := fmt.Sprintf("lun_%d", l.Number)
 	for _, initiator := range acls {
 		if err := w.unmap(group, initiator, name); err != nil {
 			return err
 		}
 	}
-	if l.link != "" {
-		if err := w.unlink(Change{Op: opUnlinkLUN, Is: fmt.Sprintf("%s is backstore %s", name, l.Backstore)}, l.link); err != nil {
+	if l.link == "" {
+		if err := w.leftover(l.Number); err != nil {
 			return err
 		}
+		return w.drop(Change{Op: opRemoveLUN, Is: name}, lunDir(group, l.Number))
+	}
+	if err := w.unlink(Change{Op: opUnlinkLUN, Is: fmt.Sprintf("%s is backstore %s", name, l.Backstore)}, l.link); err != nil {
+		return err
+	}
+	if err := dispose(l.Backstore, l.dir); err != nil {
+		return err
 	}
 	return w.drop(Change{Op: opRemoveLUN, Is: name}, lunDir(group, l.Number))
 }

@@ -124,10 +124,10 @@ func (t *Tree) allowLink(from, to *dir) error {
 		switch {
 		case !ok || to.kind != kindBackstore:
 			return syscall.EFAULT
-		case len(from.links) > 0:
-			return syscall.EEXIST
 		case !b.enabled:
 			return syscall.ENODEV
+		case len(from.links) > 0:
+			return syscall.EEXIST
 		}
 		b.exports++
 		return nil

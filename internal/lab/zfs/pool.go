@@ -36,6 +36,7 @@ type Pool struct {
 	o     Options
 	mu    sync.Mutex
 	nodes map[string]*node
+	memo  map[string]uint64 // see remember
 	links sync.WaitGroup
 	done  chan struct{}
 }
@@ -199,6 +200,7 @@ func (p *Pool) Zpool(name string) (*gozfs.Zpool, error) {
 	if name != p.o.Pool {
 		return nil, fmt.Errorf("cannot open '%s': no such pool", name)
 	}
+	p.memo = nil
 	used := p.used(p.o.Pool)
 	return &gozfs.Zpool{
 		Name: name, Health: gozfs.ZpoolOnline, Allocated: used, Size: p.o.Size, Free: p.o.Size - min(used, p.o.Size), DedupRatio: 1,

@@ -35,6 +35,7 @@ func (p *Pool) dispatch(proc driver.Process) driver.Output {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.memo = nil
 	commands := map[string]func([]string) (string, error){
 		"create": p.create, "destroy": p.destroy, "snapshot": p.snapshot, "clone": p.clone,
 		"promote": p.promote, "rollback": p.rollback, "rename": p.rename,

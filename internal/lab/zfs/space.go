@@ -12,8 +12,26 @@ import (
 
 var errNoSpace = errors.New("out of space")
 
+// remember keeps an answer for the rest of one command: with a thousand volumes
+// a list would otherwise ask for the size of a million files.
+func (p *Pool) remember(key string, answer func() uint64) uint64 {
+	if v, known := p.memo[key]; known {
+		return v
+	}
+	v := answer()
+	if p.memo == nil {
+		p.memo = map[string]uint64{}
+	}
+	p.memo[key] = v
+	return v
+}
+
 // referenced is what a dataset's data takes on disk, in bytes.
 func (p *Pool) referenced(n *node) uint64 {
+	return p.remember("referenced "+n.Name, func() uint64 { return p.onDisk(n) })
+}
+
+func (p *Pool) onDisk(n *node) uint64 {
 	const metadata = 24 << 10 // an empty dataset takes a little
 	if n.Size == 0 {
 		return metadata
@@ -30,6 +48,10 @@ func (p *Pool) referenced(n *node) uint64 {
 
 // used is what name and everything below it take, reservations included.
 func (p *Pool) used(name string) uint64 {
+	return p.remember("used "+name, func() uint64 { return p.sum(name) })
+}
+
+func (p *Pool) sum(name string) uint64 {
 	n := p.nodes[name]
 	if n == nil {
 		return 0

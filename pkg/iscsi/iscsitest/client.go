@@ -92,15 +92,28 @@ var ensureRows = []Row{
 		if !strings.Contains(err.Error(), "cannot enable backstore a: configfs ") || !strings.Contains(err.Error(), "has udev made its link") {
 			e.Fatalf("got %v", err)
 		}
-		e.gone(e.at("iscsi", t.IQN.String()))
+		e.reads(e.tpg("a", "enable"), "0\n")
 		t.LUNs[0].Backstore.Device = e.Paths[0]
 		e.ensured(t)
 	}},
-	{"a device that another backstore holds is an error that names the other", func(e *Env) {
-		e.store("somebody", 0)
+	{"a device that another target exports is an error that names the other backstore", func(e *Env) {
+		e.byHand("somebody", 0)
 		_, err := e.C.Ensure(e.Ctx, e.target("a", 0))
 		if !errors.Is(err, iscsi.ErrClaimed) || !strings.Contains(err.Error(), "it is backstore somebody in iblock_900000") {
 			e.Fatalf("got %v", err)
+		}
+	}},
+	{"a device that a forgotten backstore holds is taken from it", func(e *Env) {
+		forgotten := e.store("forgotten", 0)
+		e.ensured(e.target("a", 0))
+		e.gone(forgotten)
+	}},
+	{"a forgotten backstore of the right name and device is used where it is", func(e *Env) {
+		old := e.store("a", 0)
+		t := e.target("a", 0)
+		e.ensured(t)
+		if dir := e.backstore(t); dir != old {
+			e.Fatalf("the LUN leads to %s, want %s", dir, old)
 		}
 	}},
 	{"many are restored at once, and one that fails does not keep the others", func(e *Env) {
@@ -115,8 +128,10 @@ var ensureRows = []Row{
 		}
 		l, err := e.C.List(e.Ctx)
 		e.ok(err)
-		if len(l.Targets) != 2 {
-			e.Fatalf("%d targets", len(l.Targets))
+		for i, want := range []bool{true, false, true} {
+			if l.Targets[i].Enabled != want {
+				e.Fatalf("%+v", l.Targets[i])
+			}
 		}
 	}},
 	{"targets of an older host are taken over, their portal on all addresses replaced", func(e *Env) {

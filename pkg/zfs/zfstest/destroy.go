@@ -10,8 +10,7 @@ import (
 var destroyRows = []Row{
 	{"a destroyed volume is gone, and its device with it", func(e *Env) {
 		v, device := e.made("a", 16*MiB)
-		_, err := e.C.Run(e.Ctx, zfs.Destroy(v, zfs.DestroyOptions{Recursive: true, Force: true}))
-		e.ok(err)
+		e.run(zfs.Destroy(v, zfs.DestroyOptions{Recursive: true, Force: true}))
 		e.missing(v)
 		if _, err := os.Stat(device); !errors.Is(err, os.ErrNotExist) {
 			e.Fatalf("%s: %v", device, err)
@@ -30,8 +29,7 @@ var destroyRows = []Row{
 		s := e.taken(v, "s")
 		e.fails(zfs.Destroy(v, zfs.DestroyOptions{}), zfs.ErrChildren,
 			"cannot destroy '"+v.String()+"': volume has children\nuse '-r' to destroy the following datasets:\n"+s.String()+"\n")
-		_, err := e.C.Run(e.Ctx, zfs.Destroy(v, zfs.DestroyOptions{Recursive: true}))
-		e.ok(err)
+		e.run(zfs.Destroy(v, zfs.DestroyOptions{Recursive: true}))
 	}},
 	{"a volume with a clone does not go, not even with -r", func(e *Env) {
 		v, _ := e.made("a", 16*MiB)
@@ -51,13 +49,11 @@ var destroyRows = []Row{
 		if _, err := e.C.Run(e.Ctx, zfs.Destroy(s, zfs.DestroyOptions{})); !errors.Is(err, zfs.ErrDependents) {
 			e.Fatalf("got %v", err)
 		}
-		_, err = e.C.Run(e.Ctx, zfs.Destroy(s, zfs.DestroyOptions{Recursive: true, Force: true, Defer: true}))
-		e.ok(err)
+		e.run(zfs.Destroy(s, zfs.DestroyOptions{Recursive: true, Force: true, Defer: true}))
 		if i := e.info(s); !i.DeferDestroy {
 			e.Fatal("not marked")
 		}
-		_, err = e.C.Run(e.Ctx, zfs.Destroy(w, zfs.DestroyOptions{}))
-		e.ok(err)
+		e.run(zfs.Destroy(w, zfs.DestroyOptions{}))
 		e.missing(s)
 	}},
 	{"the root is never destroyed, renamed or received into", func(e *Env) {
@@ -89,8 +85,7 @@ var copyRows = []Row{
 		copied, err := e.C.WaitDevice(e.Ctx, w)
 		e.ok(err)
 		e.holds(copied, "copied")
-		_, err = e.C.Run(e.Ctx, zfs.Destroy(v, zfs.DestroyOptions{Recursive: true}))
-		e.ok(err)
+		e.run(zfs.Destroy(v, zfs.DestroyOptions{Recursive: true}))
 		e.info(e.snap(w, "s"))
 	}},
 	{"a copy over what exists is refused and leaves it as it is", func(e *Env) {

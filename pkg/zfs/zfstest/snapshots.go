@@ -14,9 +14,8 @@ var snapshotRows = []Row{
 		e.write(device, "before")
 		s := e.taken(v, "s")
 		e.write(device, "after!")
-		_, err := e.C.Run(e.Ctx, zfs.Rollback(s, false))
-		e.ok(err)
-		_, err = e.C.WaitDevice(e.Ctx, v)
+		e.run(zfs.Rollback(s, false))
+		_, err := e.C.WaitDevice(e.Ctx, v)
 		e.ok(err)
 		e.holds(device, "before")
 	}},
@@ -32,8 +31,7 @@ var snapshotRows = []Row{
 		if _, err := e.C.Run(e.Ctx, zfs.Rollback(old, false)); !errors.Is(err, zfs.ErrNewer) {
 			e.Fatalf("got %v", err)
 		}
-		_, err := e.C.Run(e.Ctx, zfs.Rollback(old, true))
-		e.ok(err)
+		e.run(zfs.Rollback(old, true))
 		e.missing(newer)
 	}},
 	{"a user property is the snapshot's own only where it was set", func(e *Env) {
@@ -60,8 +58,7 @@ var snapshotRows = []Row{
 		v, _ := e.made("a", 16*MiB)
 		e.taken(v, "s1")
 		e.taken(v, "s2")
-		_, err := e.C.Run(e.Ctx, zfs.DestroySnapshots(v))
-		e.ok(err)
+		e.run(zfs.DestroySnapshots(v))
 		e.missing(e.snap(v, "s1"))
 		e.fails(zfs.DestroySnapshots(v), zfs.ErrNotExist, "could not find any snapshots to destroy; check snapshot names.\n")
 		e.info(v)
@@ -100,7 +97,6 @@ var cloneRows = []Row{
 		if i := e.info(v); i.Origin != e.snap(w, "s") {
 			e.Fatalf("origin is %s", i.Origin)
 		}
-		_, err = e.C.Run(e.Ctx, zfs.Destroy(v, zfs.DestroyOptions{}))
-		e.ok(err)
+		e.run(zfs.Destroy(v, zfs.DestroyOptions{}))
 	}},
 }

@@ -79,6 +79,20 @@ func (e *Env) made(name string, size uint64, properties ...zfs.Property) (zfs.Vo
 	return v, device
 }
 
+// run runs cmd, which must succeed. On a real host udev may still have a fresh
+// volume open to look what is on it; such a busy one is tried again for a while.
+func (e *Env) run(cmd zfs.Command) {
+	e.Helper()
+	var err error
+	for range 50 {
+		if _, err = e.C.Run(e.Ctx, cmd); !errors.Is(err, zfs.ErrBusy) {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	e.ok(err)
+}
+
 func (e *Env) snap(v zfs.Volume, name string) zfs.Snapshot {
 	e.Helper()
 	s, err := v.Snapshot(name)

@@ -25,12 +25,10 @@ var layoutRows = []Row{
 	}},
 	{"a property that somebody changed is set back, a child that is gone is made again", func(e *Env) {
 		root := e.C.Root().Dataset()
-		_, err := e.C.Run(e.Ctx, zfs.Set(root, e.property("atime", "on")))
-		e.ok(err)
+		e.run(zfs.Set(root, e.property("atime", "on")))
 		s, err := root.Child("s")
 		e.ok(err)
-		_, err = e.C.Run(e.Ctx, zfs.Destroy(s, zfs.DestroyOptions{}))
-		e.ok(err)
+		e.run(zfs.Destroy(s, zfs.DestroyOptions{}))
 		done, err := e.C.EnsureLayout(e.Ctx, zfs.Layout{})
 		e.ok(err)
 		if got := fmt.Sprint(done); !strings.Contains(got, "atime of "+root.String()+" is on, not off") || !strings.Contains(got, "dataset "+s.String()+" is missing") {
@@ -180,8 +178,7 @@ var volumeRows = []Row{
 		e.write(device, "moved")
 		e.taken(v, "s")
 		w := e.volume("b")
-		_, err := e.C.Run(e.Ctx, zfs.Rename(v.Name, w.Name))
-		e.ok(err)
+		e.run(zfs.Rename(v.Name, w.Name))
 		moved, err := e.C.WaitDevice(e.Ctx, w)
 		e.ok(err)
 		e.holds(moved, "moved")
