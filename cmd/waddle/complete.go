@@ -13,7 +13,7 @@ import (
 
 // completionTime is how long a completion may ask the daemon: somebody waits
 // with a finger on the tab key.
-const completionTime = time.Second
+const completionTime = 2 * time.Second
 
 // ask connects for a completion; any failure means nothing to offer.
 func (a *app) ask(cmd *cobra.Command, question func(context.Context, *client.Connection) []string) ([]string, cobra.ShellCompDirective) {

@@ -16,10 +16,15 @@ type consent struct {
 
 // checkYes refuses early what nobody could agree to: a script without --yes.
 func (a *app) checkYes(k consent) error {
-	if k.yes || (a.con.Interactive() && a.table()) {
+	switch {
+	case k.yes:
 		return nil
+	case !a.table():
+		return usagef("add --yes once you have looked at waddle plan", "with -o %s nobody is asked", a.flags.output)
+	case !a.con.Interactive():
+		return usagef("add --yes once you have looked at waddle plan", "there is no terminal to ask on")
 	}
-	return usagef("add --yes once you have looked at waddle plan", "this changes the host and there is no terminal to ask on")
+	return nil
 }
 
 // agree asks for what the flags left open: first whether what is there already

@@ -13,9 +13,12 @@ import (
 	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
 )
 
-// idle is the silence after which all kept events are taken to have been sent:
-// the stream itself has no end.
-const idle = time.Second
+// The silence after which all kept events are taken to have been sent: the stream
+// itself has no end. The first one may take longer.
+const (
+	firstIdle = 3 * time.Second
+	idle      = time.Second
+)
 
 func newEvents(a *app) *cobra.Command {
 	var follow bool
@@ -37,9 +40,9 @@ restarts of the daemon. With -o json each event is one line.`,
 				if cmd.Flags().Changed("after") {
 					from = &after
 				}
-				return a.printEvents(cmd.Context(), c, from, 0)
+				return a.followEvents(cmd.Context(), c, from)
 			}
-			return a.printEvents(cmd.Context(), c, &after, idle)
+			return a.keptEvents(cmd.Context(), c, after)
 		},
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "show new events as they come")
@@ -47,37 +50,42 @@ restarts of the daemon. With -o json each event is one line.`,
 	return c
 }
 
-// printEvents writes events until ctx ends, or until none came for as long as
-// silence says; 0 waits for ever.
-func (a *app) printEvents(ctx context.Context, c *client.Connection, after *uint64, silence time.Duration) error {
-	quiet := false
+// followEvents writes events until ctx ends.
+func (a *app) followEvents(ctx context.Context, c *client.Connection, after *uint64) error {
+	for e, err := range c.Events(ctx, after) {
+		if err != nil {
+			return fmt.Errorf("cannot read the events: %w", err)
+		}
+		if err := a.printEvent(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptEvents writes the events that the daemon still has. It asks for something
+// else first: a daemon that is not there is no silence, and a stream waits for it.
+func (a *app) keptEvents(ctx context.Context, c *client.Connection, after uint64) error {
+	limited, cancel := a.limited(ctx)
+	defer cancel()
+	if _, err := c.GetVersionWithResponse(limited); err != nil {
+		return fmt.Errorf("cannot read the events: %w", err)
+	}
 	streaming, stop := context.WithCancel(ctx)
 	defer stop()
-	var timer *time.Timer
-	if silence > 0 {
-		if _, err := c.GetVersionWithResponse(streaming); err != nil { // a daemon that is not there is no silence
+	silence := time.AfterFunc(firstIdle, stop)
+	defer silence.Stop()
+	for e, err := range c.Events(streaming, &after) {
+		if streaming.Err() != nil {
+			return ctx.Err() // nil: it was the silence
+		}
+		if err != nil {
 			return fmt.Errorf("cannot read the events: %w", err)
 		}
-		timer = time.AfterFunc(silence, stop)
-		defer timer.Stop()
-	}
-	for e, err := range c.Events(streaming, after) {
-		switch {
-		case ctx.Err() == nil && streaming.Err() != nil:
-			quiet = true
-		case err != nil:
-			return fmt.Errorf("cannot read the events: %w", err)
-		default:
-			if err := a.printEvent(e); err != nil {
-				return err
-			}
-			if timer != nil {
-				timer.Reset(silence)
-			}
+		if err := a.printEvent(e); err != nil {
+			return err
 		}
-		if quiet {
-			return nil
-		}
+		silence.Reset(idle)
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (a *app) classify(ctx context.Context, err error) *failure {
 	case errors.As(err, &f):
 		return f
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		return &failure{exit: exitInterrupted, problem: problem.New(codeInterrupted, "", "interrupted")}
+		return &failure{exit: exitInterrupted} // whoever typed Ctrl-C knows
 	case errors.As(err, &far), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
 		return unreachable(err, a.flags.timeout)
 	case errors.As(err, &p):

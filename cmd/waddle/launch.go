@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/internal/problem"
 )
 
 // launch starts an operation and watches it to its end, or returns at once with
@@ -34,6 +35,10 @@ func (a *app) startOnce(ctx context.Context, c *client.Connection, k consent, st
 		limited, cancel := a.limited(ctx)
 		o, err := start(limited, c, k, key)
 		cancel()
+		if err != nil && ctx.Err() != nil {
+			return nil, &failure{exit: exitInterrupted, problem: problem.New(codeInterrupted,
+				"look with waddle op ls", "interrupted while the operation was being started: it may be running")}
+		}
 		if err == nil || try == 3 || !broken(err) {
 			return o, err
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,7 +46,6 @@ func (a *app) edit(ctx context.Context, k consent) error {
 		return fmt.Errorf("cannot edit the platform document: %w", err)
 	}
 	path := filepath.Join(dir, "platform.yaml")
-	kept := errors.New("the edited document is kept in " + path)
 	if err := os.WriteFile(path, old, 0o600); err != nil {
 		return fmt.Errorf("cannot edit the platform document: %w", err)
 	}
@@ -60,7 +58,8 @@ func (a *app) edit(ctx context.Context, k consent) error {
 			return err // names the file, which is kept
 		}
 		if err := a.storeOver(ctx, c, old, data, etag, k); err != nil {
-			return errors.Join(err, kept)
+			fmt.Fprintf(a.con.Err, "the edited document is kept in %s\n", path)
+			return err
 		}
 	} else {
 		fmt.Fprintln(a.con.Err, "no changes")

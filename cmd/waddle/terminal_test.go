@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -195,6 +196,51 @@ func questions(t *testing.T, name string) []platform.Question {
 		t.Fatalf("only %d questions: the facts are not read right", len(all))
 	}
 	return all
+}
+
+func TestAnEditedDocumentIsShownAndStored(t *testing.T) {
+	s := onTerminalWith(t, "edit", []string{"EDITOR=sed -i s/waddle.example/other.example/"}, "platform", "edit")
+	s.Expect("-     domain: waddle.example")
+	s.Expect("+     domain: other.example")
+	s.Expect("Store this document?")
+	s.Send("y\n")
+	if code := s.Wait(); code != exitDone {
+		t.Errorf("exit code %d; the program wrote:\n%s", code, s.Text())
+	}
+	if sent := s.daemon.requests(); !strings.Contains(sent, `If-Match="aaaaaaaaaaaaaaaa"`) || !strings.Contains(sent, "other.example") {
+		t.Errorf("the document was not stored over the one that was edited:\n%s", sent)
+	}
+}
+
+func TestAnEditedDocumentWithErrorsIsKept(t *testing.T) {
+	s := onTerminalWith(t, "edit", []string{"EDITOR=sed -i s/waddle.example/_/", "TMPDIR=" + t.TempDir()}, "platform", "edit")
+	s.Expect("platform.yaml:")
+	s.Expect("spec.dns.domain")
+	if code := s.Wait(); code != exitUsage {
+		t.Errorf("exit code %d; the program wrote:\n%s", code, s.Text())
+	}
+	path := regexp.MustCompile(`/\S+/platform\.yaml`).FindString(s.Text())
+	if raw, err := os.ReadFile(path); err != nil || !strings.Contains(string(raw), "domain: _") {
+		t.Errorf("what was typed is not in %s: %v", path, err)
+	}
+	if sent := s.daemon.requests(); strings.Contains(sent, "PUT") {
+		t.Errorf("something was stored:\n%s", sent)
+	}
+}
+
+func TestFollowingEventsEndsWithCtrlC(t *testing.T) {
+	s := onTerminal(t, "events", "events", "-f")
+	s.Expect("drift network.bridge")
+	s.Send("\x03")
+	if code := s.Wait(); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	if strings.Contains(s.Text(), "error") {
+		t.Errorf("Ctrl-C is called an error:\n%s", s.Text())
+	}
+	if sent := s.daemon.requests(); strings.Contains(sent, "Last-Event-Id") {
+		t.Errorf("old events were asked for:\n%s", sent)
+	}
 }
 
 func TestATokenOnATerminalIsWarnedAbout(t *testing.T) {

@@ -68,7 +68,7 @@ func (term *Terminal) read() {
 // Expect waits until the program has written text after what was expected last.
 func (term *Terminal) Expect(text string) {
 	term.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
 		term.mu.Lock()
 		all := term.text.String()
@@ -96,10 +96,10 @@ func (term *Terminal) Send(text string) {
 // Wait returns the program's exit code.
 func (term *Terminal) Wait() int {
 	term.t.Helper()
-	timeout := time.AfterFunc(20*time.Second, func() { _ = term.cmd.Process.Kill() })
+	timeout := time.AfterFunc(60*time.Second, func() { _ = term.cmd.Process.Kill() })
 	err := term.cmd.Wait()
 	if !timeout.Stop() {
-		term.t.Fatalf("the program did not end within 20 s; it wrote:\n%s", term.Text())
+		term.t.Fatalf("the program did not end within 60 s; it wrote:\n%s", term.Text())
 	}
 	<-term.done
 	var exit *exec.ExitError
