@@ -22,12 +22,13 @@ func (d *Driver) ApplyBridge(ctx context.Context, want Bridge, c Consent) error 
 	if err := f.allowed(c); err != nil || len(f.Differences) == 0 {
 		return err
 	}
-	// Our file comes first: it says that the bridge is ours, and until the
-	// old stanza is gone there are two that say the same.
-	if err := d.ensureFile(ownInterfaces, RenderInterfaces(want), plainMode); err != nil {
-		return err
+	if c.Adopt {
+		if err := d.adoptStanzas(want); err != nil {
+			return err
+		}
 	}
-	if err := d.adoptStanzas(want); err != nil {
+	// Before the link: the file is what says that the bridge is ours.
+	if err := d.ensureFile(ownInterfaces, RenderInterfaces(want), plainMode); err != nil {
 		return err
 	}
 	return d.ensureLink(want)

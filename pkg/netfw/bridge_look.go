@@ -19,7 +19,7 @@ func (d *Driver) LookBridge(ctx context.Context, want Bridge) (Finding, error) {
 	if err != nil {
 		return f, err
 	}
-	if err := d.lookInterfaces(&f, want); err != nil {
+	if err := d.lookInterfaces(&f, want, own); err != nil {
 		return f, err
 	}
 	if err := lookLink(&f, want, own); err != nil {
@@ -28,8 +28,9 @@ func (d *Driver) LookBridge(ctx context.Context, want Bridge) (Finding, error) {
 	return f, lookElsewhere(&f, want)
 }
 
-// lookOwnInterfaces reports whether our file is there. It is written before the
-// bridge is made, so a bridge beside it is ours, whenever we were killed.
+// lookOwnInterfaces reports whether our file is there. It is written after an
+// old stanza is taken out and before the bridge is made: a bridge beside it is
+// ours, whenever we were killed.
 func (d *Driver) lookOwnInterfaces(f *Finding, want Bridge) (bool, error) {
 	b, ok, err := d.read(ownInterfaces)
 	if err != nil {
@@ -48,7 +49,7 @@ func createOrChange(exists bool) Kind {
 	return Create
 }
 
-func (d *Driver) lookInterfaces(f *Finding, want Bridge) error {
+func (d *Driver) lookInterfaces(f *Finding, want Bridge, own bool) error {
 	in, err := d.readInterfaces()
 	if err != nil {
 		return err
@@ -66,6 +67,11 @@ func (d *Driver) lookInterfaces(f *Finding, want Bridge) error {
 		if other := judge(s, want); len(other) > 0 {
 			f.add(Difference{Kind: Conflict, Object: object, Is: s.text(), Want: string(RenderInterfaces(want)),
 				Note: "it says something else: " + strings.Join(other, "; ") + "; change it or the platform file"})
+			continue
+		}
+		if own {
+			// It came later. It does no harm, and must not hold up a repair.
+			f.note("%s says the same as %s and can be removed", object, ownInterfaces)
 			continue
 		}
 		f.add(Difference{Kind: Adopt, Object: object, Is: s.text(),

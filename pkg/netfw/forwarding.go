@@ -24,7 +24,7 @@ func (d *Driver) LookForwarding(ctx context.Context) (Finding, error) {
 		return f, err
 	}
 	for _, s := range files {
-		lookSysctlFile(&f, s)
+		lookSysctlFile(&f, s, ok)
 	}
 	live, err := d.sysctl(ipForward)
 	if err != nil {
@@ -36,11 +36,15 @@ func (d *Driver) LookForwarding(ctx context.Context) (Finding, error) {
 	return f, nil
 }
 
-func lookSysctlFile(f *Finding, s sysctlFile) {
+// lookSysctlFile takes own for true once our file is there: from then on a line
+// that says the same must not hold up a repair.
+func lookSysctlFile(f *Finding, s sysctlFile, own bool) {
 	for _, l := range s.lines {
 		text := l.key + "=" + l.value
 		object := fmt.Sprintf("file %s, %s", s.path, l.key)
 		switch {
+		case l.value == "1" && own:
+			f.note("%s says the same as %s and can be removed", object, ownSysctl)
 		case l.value == "1" && strings.HasPrefix(s.path, "/etc/"):
 			f.add(Difference{Kind: Adopt, Object: object, Is: text,
 				Note: fmt.Sprintf("the line moves to %s; a copy of the file is kept in %s", ownSysctl, adoptedDir)})
@@ -96,24 +100,33 @@ func (d *Driver) ApplyForwarding(ctx context.Context, c Consent) error {
 	if err := f.allowed(c); err != nil || len(f.Differences) == 0 {
 		return err
 	}
+	if c.Adopt {
+		if err := d.adoptSysctl(); err != nil {
+			return err
+		}
+	}
 	if err := d.ensureFile(ownSysctl, []byte(ownSysctlText), plainMode); err != nil {
 		return err
-	}
-	files, err := d.sysctlFiles()
-	if err != nil {
-		return err
-	}
-	for _, s := range files {
-		if !strings.HasPrefix(s.path, "/etc/") {
-			continue
-		}
-		if err := d.takeOut(s.path, s.content, withoutOn(s.content)); err != nil {
-			return fmt.Errorf("cannot take over net.ipv4.ip_forward: %w", err)
-		}
 	}
 	live, err := d.sysctl(ipForward)
 	if err != nil || live == "1" {
 		return err
 	}
 	return d.setSysctl(ipForward, "1")
+}
+
+func (d *Driver) adoptSysctl() error {
+	files, err := d.sysctlFiles()
+	if err != nil {
+		return err
+	}
+	for _, s := range files {
+		if !strings.HasPrefix(s.path, "/etc/") {
+			continue // a package's, hidden or overridden by ours
+		}
+		if err := d.takeOut(s.path, s.content, withoutOn(s.content)); err != nil {
+			return fmt.Errorf("cannot take over net.ipv4.ip_forward: %w", err)
+		}
+	}
+	return nil
 }

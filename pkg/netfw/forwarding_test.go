@@ -111,7 +111,23 @@ func TestAFileThatSwitchesForwardingOffLaterIsAConflict(t *testing.T) {
 	h.write("/etc/sysctl.d/70-a.conf", "# hides the other\n")
 	h.applyForwarding(Consent{})
 	h.write("/usr/lib/sysctl.d/10-b.conf", "net.ipv4.ip_forward = 1\n")
-	if f := h.lookForwarding(); len(f.Differences) > 0 || len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "belongs to a package") {
+	if f := h.lookForwarding(); len(f.Differences) > 0 || len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "can be removed") {
 		t.Errorf("a package's file: %+v", f)
+	}
+}
+
+func TestLinesThatComeLaterDoNotHoldUpARepair(t *testing.T) {
+	h := newHost(t)
+	h.applyForwarding(Consent{})
+	h.applyBridge(Consent{})
+	h.write(sysctlConf, "net.ipv4.ip_forward=1\n")
+	h.write(interfacesFile, byHand)
+	run(t, "sysctl -qw net.ipv4.ip_forward=0; ip addr flush dev vmbr1")
+	h.applyForwarding(Consent{})
+	h.applyBridge(Consent{})
+	equal(t, "the operator's sysctl.conf", "net.ipv4.ip_forward=1\n", h.content(sysctlConf))
+	equal(t, "the operator's interfaces", byHand, h.content(interfacesFile))
+	if f := h.lookBridge(); len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "can be removed") {
+		t.Errorf("notes: %v", f.Notes)
 	}
 }

@@ -106,3 +106,46 @@ func TestRuleConfigSaysEverythingThatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// asTyped is what iptables-save prints of the plan's lines among one of others.
+const asTyped = `*filter
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -p tcp -m tcp --dport 8006 -j DROP
+-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT
+-A INPUT -m comment --comment "of others" -s 198.51.100.0/24 -j DROP
+-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT
+-A INPUT -i lo -j ACCEPT
+-A INPUT -j DROP
+COMMIT
+*nat
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 10.10.0.0/24 -o vmbr0 -j MASQUERADE
+COMMIT
+`
+
+func TestTheTransactionsOfAdoptionAndUndo(t *testing.T) {
+	set, err := Rules(planConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := parseSave(asTyped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "load-adoption.v4", loadInput(before, planConfig(), set.V4, true))
+	fb := FamilyBefore{Family: IPv4}
+	for _, c := range set.V4 {
+		fb.Chains = append(fb.Chains, captureChain(planConfig(), c, before))
+	}
+	after, err := parseSave(strings.Replace(string(Render(set.V4)), "*filter\n",
+		"*filter\n-A INPUT -m comment --comment \"of others\" -s 198.51.100.0/24 -j DROP\n", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "undo-adoption.v4", revertInput(after, fb))
+	if again := revertInput(before, fb); again != "" {
+		t.Errorf("a second undo does %q", again)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // liveLink is a link as the kernel shows it.
@@ -17,9 +18,7 @@ type liveLink struct {
 	ports     []netlink.Link // of a bridge
 }
 
-func (l *liveLink) up() bool { return l.link.Attrs().RawFlags&unixIFFUp != 0 }
-
-const unixIFFUp = 1 // IFF_UP
+func (l *liveLink) up() bool { return l.link.Attrs().RawFlags&unix.IFF_UP != 0 }
 
 // findLink returns nil when there is no such link.
 func findLink(name string) (*liveLink, error) {

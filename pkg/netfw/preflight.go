@@ -49,8 +49,8 @@ func isNetAdmin() bool {
 	return err == nil && data[0].Effective&(1<<unix.CAP_NET_ADMIN) != 0
 }
 
-// knowsBridges asks the kernel for the list of bridges' sysctls or modules
-// without making one.
+// knowsBridges finds out without making a bridge: one is there, the module is
+// loaded or built in, or it can be loaded.
 func (d *Driver) knowsBridges() bool {
 	links, err := allLinks()
 	if err == nil && slices.ContainsFunc(links, func(l netlink.Link) bool { return l.Type() == "bridge" }) {

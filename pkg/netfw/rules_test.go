@@ -304,3 +304,27 @@ func TestOnePartLeavesTheOthersAlone(t *testing.T) {
 		t.Error("the whole does not show the part")
 	}
 }
+
+func TestATableThatOnlyNftCanReadIsNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"# Table `nat' is incompatible, use 'nft' tool.\n*filter\nCOMMIT\n":                                   "nat",
+		"*filter\nCOMMIT\n# Table `filter' is incompatible, use 'nft' tool.\n":                                "filter",
+		"# Table `site' is incompatible, use 'nft' tool.\n":                                                   "",
+		"# Table `filter' contains incompatible base-chains, use 'nft' tool to list them.\n*filter\nCOMMIT\n": "",
+	} {
+		if got := unreadableTable(text); got != want {
+			t.Errorf("%q: table %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAFailedLoadSaysWhatTheKernelSaid(t *testing.T) {
+	h := newHost(t)
+	run(t, `nft add table ip filter; nft add chain ip filter INPUT "{ type filter hook input priority 7; }"`)
+	before := h.state()
+	err := h.ApplyRules(context.Background(), planConfig(), Consent{})
+	if err == nil || !strings.Contains(err.Error(), "cannot load the ip firewall rules") || !strings.Contains(err.Error(), "the rules are as they were before") {
+		t.Errorf("apply: %v", err)
+	}
+	equal(t, "after a load that the kernel refused", before, h.state())
+}

@@ -26,9 +26,6 @@ type savedRule struct {
 	bytes   uint64
 }
 
-// builtin reports whether the kernel calls the chain.
-func (c *savedChain) builtin() bool { return c.policy != "-" }
-
 func (s saved) table(name string) *savedTable {
 	for i := range s {
 		if s[i].name == name {

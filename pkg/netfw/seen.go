@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Seen is the host's network as it is, for people.
@@ -89,7 +91,7 @@ func seenLinks() ([]SeenLink, error) {
 	var out []SeenLink
 	for _, l := range links {
 		a := l.Attrs()
-		s := SeenLink{Name: a.Name, Type: l.Type(), Up: a.RawFlags&unixIFFUp != 0, MTU: a.MTU, MAC: a.HardwareAddr.String(), Bridge: names[a.MasterIndex]}
+		s := SeenLink{Name: a.Name, Type: l.Type(), Up: a.RawFlags&unix.IFF_UP != 0, MTU: a.MTU, MAC: a.HardwareAddr.String(), Bridge: names[a.MasterIndex]}
 		if s.Addresses, err = addressesOf(l); err != nil {
 			return nil, err
 		}

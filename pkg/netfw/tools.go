@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,8 +65,9 @@ func (d *Driver) findTools() (*tools, error) {
 		return nil, fmt.Errorf("cannot use iptables %s: 1.8 or later is needed, for `iptables-restore --noflush -w`", t.version)
 	}
 	v4, v6 := flavourOf(t.save[IPv4]), flavourOf(t.save[IPv6])
-	if r4 := flavourOf(t.restore[IPv4]); v4 != v6 || v4 != r4 {
-		return nil, fmt.Errorf("cannot use iptables: iptables-save is %s, ip6tables-save %s, iptables-restore %s; choose one with update-alternatives --config iptables, and the same for ip6tables", v4, v6, r4)
+	r4, r6 := flavourOf(t.restore[IPv4]), flavourOf(t.restore[IPv6])
+	if v4 != v6 || v4 != r4 || v4 != r6 {
+		return nil, fmt.Errorf("cannot use iptables: iptables-save is %s, ip6tables-save %s, iptables-restore %s, ip6tables-restore %s; choose one with update-alternatives --config iptables, and the same for ip6tables", v4, v6, r4, r6)
 	}
 	t.flavour = v4
 	d.tools = t
@@ -114,6 +117,9 @@ func (d *Driver) save(ctx context.Context, t *tools, f Family) (saved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the firewall rules: %w", err)
 	}
+	if t := unreadableTable(text); t != "" {
+		return nil, fmt.Errorf("cannot list the firewall rules: table %s %s holds rules that only nft can read, so iptables cannot change it either; move them to a table of another name (nft list table %s %s)", f, t, f, t)
+	}
 	s, err := parseSave(text)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read what %s printed: %w", name, err)
@@ -136,4 +142,17 @@ func (d *Driver) restore(ctx context.Context, t *tools, f Family, input string, 
 		return fmt.Errorf("cannot load the %s firewall rules: %w", f, err)
 	}
 	return nil
+}
+
+// unreadable is how iptables-save of the nf_tables flavour says that a table
+// was changed with nft in ways that it cannot print.
+var unreadable = regexp.MustCompile("(?m)^# Table `(\\w+)' is incompatible, use 'nft' tool")
+
+func unreadableTable(text string) string {
+	for _, m := range unreadable.FindAllStringSubmatch(text, -1) {
+		if slices.Contains(tables, m[1]) {
+			return m[1]
+		}
+	}
+	return ""
 }
