@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -64,14 +65,17 @@ func killResidents(ctx context.Context, name string) error {
 
 // killIn kills until nothing lives in the namespaces at paths.
 func killIn(ctx context.Context, paths []string) error {
+	var killed []process // one that is ending is in no namespace any more, but still there
 	for end := time.Now().Add(killPatience); ; time.Sleep(5 * time.Millisecond) {
 		ps, err := residents(paths)
 		if err != nil {
 			return err
 		}
-		if len(ps) == 0 {
+		killed = slices.DeleteFunc(killed, func(p process) bool { return !p.alive() })
+		if len(ps)+len(killed) == 0 {
 			return nil
 		}
+		killed = append(killed, ps...)
 		for _, p := range ps {
 			if err := p.signal(unix.SIGKILL); err != nil {
 				return fmt.Errorf("cannot kill process %d: %w", p.PID, err)
@@ -81,7 +85,7 @@ func killIn(ctx context.Context, paths []string) error {
 			return ctx.Err()
 		}
 		if time.Now().After(end) {
-			return fmt.Errorf("%d processes do not end within %s of SIGKILL, the first is %d: run it again", len(ps), killPatience, ps[0].PID)
+			return fmt.Errorf("%d processes do not end within %s of SIGKILL, the first is %d: run it again", len(killed), killPatience, killed[0].PID)
 		}
 	}
 }

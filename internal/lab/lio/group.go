@@ -46,36 +46,24 @@ func makePortal(t *Tree, up *dir, name string) error {
 	d.object = g
 	d.add("iser", file{show: func() string { return "0\n" }, store: func(string) error { return nil }})
 	g.portals[name] = at
+	t.ports[at]++
 	return nil
 }
 
 // portTaken reports whether the kernel could not listen: all portals of one
 // address are one socket, and one on all addresses excludes one on a single.
 func (t *Tree) portTaken(at netip.AddrPort) bool {
-	taken := false
-	t.eachGroup(func(g *group) {
-		for _, p := range g.portals {
-			if p.Port() == at.Port() && p != at && (p.Addr().IsUnspecified() || at.Addr().IsUnspecified()) {
-				taken = true
-			}
+	for p := range t.ports {
+		if p.Port() == at.Port() && p != at && (p.Addr().IsUnspecified() || at.Addr().IsUnspecified()) {
+			return true
 		}
-	})
-	return taken
+	}
+	return false
 }
 
-func (t *Tree) eachGroup(do func(*group)) {
-	subsystem := t.root.dirs["target"]
-	if subsystem == nil || subsystem.dirs["iscsi"] == nil {
-		return
-	}
-	for _, d := range subsystem.dirs["iscsi"].dirs {
-		q, ok := d.object.(*target)
-		if !ok {
-			continue
-		}
-		for _, g := range q.groups {
-			do(g)
-		}
+func (t *Tree) closePort(at netip.AddrPort) {
+	if t.ports[at]--; t.ports[at] == 0 {
+		delete(t.ports, at)
 	}
 }
 
@@ -166,7 +154,9 @@ func (t *Tree) dropped(d *dir) {
 			}
 		}
 	case kindPortal:
-		delete(d.object.(*group).portals, d.name)
+		g := d.object.(*group)
+		t.closePort(g.portals[d.name])
+		delete(g.portals, d.name)
 	case kindACL:
 		a := d.object.(*acl)
 		delete(a.in.acls, a.name)

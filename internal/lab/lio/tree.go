@@ -2,6 +2,7 @@ package lio
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,7 +32,8 @@ type Tree struct {
 	o        Options
 	mu       sync.Mutex
 	root     *dir
-	devices  map[string]*backstore // device → who has it open
+	devices  map[string]*backstore  // device → who has it open
+	ports    map[netip.AddrPort]int // listening sockets and how many portals each is for
 	journal  *os.File
 	hangs    []*hang
 	modules  map[string]bool
@@ -82,7 +84,7 @@ func Open(o Options) (*Tree, error) {
 	if o.Device == nil {
 		o.Device = resolve
 	}
-	t := &Tree{o: o, devices: map[string]*backstore{}, modules: map[string]bool{}}
+	t := &Tree{o: o, devices: map[string]*backstore{}, ports: map[netip.AddrPort]int{}, modules: map[string]bool{}}
 	t.root = newDir(nil, "", kindRoot, true)
 	if !o.Unloaded {
 		for _, m := range []string{"target_core_mod", "target_core_iblock", "iscsi_target_mod"} {
