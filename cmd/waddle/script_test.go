@@ -13,6 +13,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
+// raceOptions let a program that was built with -race end at once: by default it
+// sleeps for a second.
+const raceOptions = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"waddle": main})
 }
@@ -30,6 +34,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("WADDLE_CONFIG", filepath.Join(e.WorkDir, "config.yaml"))
 			e.Setenv("SSH_CONNECTION", "192.0.2.10 51234 203.0.113.10 22")
 			e.Setenv("TZ", "UTC")
+			e.Setenv("GORACE", raceOptions)
 			e.Values[fakeKey{}] = &held{}
 			return nil
 		},

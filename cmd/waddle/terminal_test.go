@@ -51,7 +51,7 @@ func onTerminalWith(t *testing.T, answers string, env []string, args ...string) 
 	})
 	cmd := exec.Command("waddle", args...) // TestMain has put it on the path
 	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "TERM=xterm", "TZ=UTC", "HOME=" + dir, "WADDLE_SERVER=unix://" + filepath.Join(dir, "s"),
+		"PATH=" + os.Getenv("PATH"), "TERM=xterm", "TZ=UTC", "GORACE=" + raceOptions, "HOME=" + dir, "WADDLE_SERVER=unix://" + filepath.Join(dir, "s"),
 	}, env...)
 	return &session{Terminal: termtest.Start(t, 80, 24, cmd), daemon: f}
 }
