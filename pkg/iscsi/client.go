@@ -73,7 +73,7 @@ func (c *Client) Base() Base { return c.o.Base }
 
 func (c *Client) owned(i IQN) error {
 	if !c.o.Base.Owns(i) {
-		return fmt.Errorf("cannot use target %s: %w: names start with %s:", quote(i.name), ErrNotOurs, c.o.Base)
+		return fmt.Errorf("cannot use target %s: %w, whose names start with %s and a colon", quote(i.name), ErrNotOurs, c.o.Base)
 	}
 	return nil
 }

@@ -72,10 +72,10 @@ func bare(err error) error {
 
 // advice says what a kernel's errno means for one operation. The rules are those
 // of fs/configfs/dir.c and drivers/target.
-func advice(op string, err error) (kind error, text string) {
+func advice(op string, err error) (text string, kind error) {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
-		return nil, ""
+		return "", nil
 	}
 	type key struct {
 		op    string
@@ -101,17 +101,17 @@ func advice(op string, err error) (kind error, text string) {
 		{opSetPortalGroup, syscall.EINVAL}:    {nil, "the value is not allowed for this attribute"},
 	}
 	if a, ok := known[key{op, errno}]; ok {
-		return a.kind, a.text
+		return a.text, a.kind
 	}
 	switch errno {
 	case syscall.EPERM, syscall.EACCES:
-		return nil, "run as root; in configfs only the kernel makes this"
+		return "run as root; in configfs only the kernel makes this", nil
 	case syscall.ENOENT:
-		return ErrNotReady, "the kernel does not have it: a module is missing (see Prepare), or somebody removed it meanwhile; try again"
+		return "the kernel does not have it: a module is missing (see Prepare), or somebody removed it meanwhile; try again", ErrNotReady
 	case syscall.EBUSY, syscall.ENOTEMPTY:
-		return nil, "somebody else changed it meanwhile (targetcli?); try again"
+		return "somebody else changed it meanwhile (targetcli?); try again", nil
 	case syscall.ENOMEM:
-		return nil, "the kernel has no memory left"
+		return "the kernel has no memory left", nil
 	}
-	return nil, ""
+	return "", nil
 }

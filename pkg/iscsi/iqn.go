@@ -43,7 +43,7 @@ func ParseBase(s string) (Base, error) {
 	if err != nil {
 		return Base{}, err
 	}
-	return Base{name: i.name}, nil
+	return Base(i), nil
 }
 
 // String returns the base name.

@@ -237,7 +237,7 @@ func TestSecretsNeverShow(t *testing.T) {
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", chap.Password, "chap", chap)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", chap.Password, "chap", chap)
 	for how, got := range map[string]string{
-		"%v": fmt.Sprintf("%v", chap), "%+v": fmt.Sprintf("%+v", acl), "%#v": fmt.Sprintf("%#v", acl), "%s": fmt.Sprintf("%s", chap.Password),
+		"%v": fmt.Sprintf("%v", chap), "%+v": fmt.Sprintf("%+v", acl), "%#v": fmt.Sprintf("%#v", acl), "%s": fmt.Sprint(chap.Password),
 		"%q": fmt.Sprintf("%q", chap.Password), "%x": fmt.Sprintf("%x", chap.Password), "json": string(marshalled), "slog": log.String(),
 	} {
 		if strings.Contains(got, text) || strings.Contains(got, fmt.Sprintf("%x", text)) {
@@ -274,7 +274,7 @@ CID: 1  Connection State: TARG_CONN_STATE_CLEANUP_WAIT
 }
 
 func TestErrorsNameTheObjectAndWhatToDo(t *testing.T) {
-	kind, text := advice(opEnableBackstore, &os.PathError{Op: "write", Path: "p", Err: syscall.EBUSY})
+	text, kind := advice(opEnableBackstore, &os.PathError{Op: "write", Path: "p", Err: syscall.EBUSY})
 	err := error(&Error{Op: opEnableBackstore, Object: "backstore pvc-1", Path: "p/enable", Kind: kind, Err: syscall.EBUSY, Advice: text})
 	if want := "cannot enable backstore pvc-1: configfs p/enable: device or resource busy: the device is open exclusively elsewhere: another backstore, a mount, LVM or a VM's disk"; err.Error() != want {
 		t.Errorf("got %v", err)
@@ -285,7 +285,7 @@ func TestErrorsNameTheObjectAndWhatToDo(t *testing.T) {
 	if got := phrase(opMakePortal, "target iqn.x"); got != "make portal of target iqn.x" {
 		t.Error(got)
 	}
-	if kind, text := advice("anything", &os.PathError{Err: syscall.ENOENT}); kind != ErrNotReady || text == "" {
+	if text, kind := advice("anything", &os.PathError{Err: syscall.ENOENT}); kind != ErrNotReady || text == "" {
 		t.Error(kind, text)
 	}
 }

@@ -103,7 +103,7 @@ func (w *work) watch(ch Change, path string, call func(FS) error) error {
 		if err == nil {
 			return nil
 		}
-		kind, text := advice(ch.Op, err)
+		text, kind := advice(ch.Op, err)
 		return &Error{Op: ch.Op, Object: ch.Object, Path: path, Kind: kind, Err: err, Advice: text}
 	case <-timer.C:
 		w.c.hold(w.iqn, ch.Op, done)

@@ -76,7 +76,7 @@ func checkComponent(p string) error {
 		if alnum(c) || (i > 0 && (c == '-' || c == '_' || c == '.' || c == ':')) {
 			continue
 		}
-		return fmt.Errorf("component %s has %q at byte %d; it must start with a letter or digit and may go on with letters, digits and - _ . :", quote(p), c, i)
+		return fmt.Errorf("component %s has %q at byte %d; only letters, digits and - _ . : are allowed, and a letter or digit at the start", quote(p), c, i)
 	}
 	return nil
 }
