@@ -35,7 +35,7 @@ func (a *app) agree(ctx context.Context, p client.Plan, k *consent, question str
 		if k.yes {
 			return &failure{exit: exitRefused, problem: problem.New(problem.AdoptionNeeded,
 				"add --adopt to take them over; a copy of each file that is changed is kept",
-				"%d things are there already and say the same, and are not waddle's (marked > in the plan)", n)}
+				"%s (marked > in the plan)", foreign(n))}
 		}
 		ok, err := a.con.Confirm(ctx, fmt.Sprintf("Take over what is there already and says the same (%d marked >)? A copy of each file is kept.", n))
 		if err != nil {
@@ -58,4 +58,12 @@ func (a *app) agree(ctx context.Context, p client.Plan, k *consent, question str
 		return &failure{exit: exitRefused, problem: problem.New(codeDeclined, "", "nothing was changed")}
 	}
 	return nil
+}
+
+// foreign says how much there is to adopt.
+func foreign(n int) string {
+	if n == 1 {
+		return "one thing is there already, says the same, and is not waddle's"
+	}
+	return fmt.Sprintf("%d things are there already, say the same, and are not waddle's", n)
 }
