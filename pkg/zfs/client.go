@@ -120,7 +120,7 @@ func (c *Client) process(ctx context.Context, cmd Command, p Process) (Output, e
 // refuseShrink compares the wanted volsize with the present one while the
 // dataset is held, so that nothing can come between.
 func (c *Client) refuseShrink(ctx context.Context, cmd Command) error {
-	want, err := strconv.ParseUint(cmd.volsize, 10, 64)
+	want, err := ParseSize(cmd.volsize)
 	if err != nil || want == 0 {
 		return &Error{Op: "resize", Object: cmd.object, Kind: ErrInvalid, Code: 1,
 			Text: fmt.Sprintf("size %s is not a positive number of bytes", quote(cmd.volsize))}

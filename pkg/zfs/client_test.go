@@ -316,6 +316,95 @@ func TestTheRealRunnerStopsWithItsContext(t *testing.T) {
 	}
 }
 
+// program writes a stand-in for the zfs program.
+func program(t *testing.T, text string) Exec {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "zfs")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return Exec{Path: path}
+}
+
+func TestACopyIsTwoProcessesThatWeJoin(t *testing.T) {
+	got := filepath.Join(t.TempDir(), "got")
+	run := program(t, `if [ "$1" = send ]; then head -c 3000000 /dev/zero; else cat > '`+got+`'; fi`)
+	c := testClient(t, Options{Runner: run})
+	s, _ := volume(t, "a").Snapshot("s")
+	out, err := c.Copy(context.Background(), s, volume(t, "b").Name)
+	if err != nil || len(out.Send.Stdout) != 0 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if info, err := os.Stat(got); err != nil || info.Size() != 3000000 {
+		t.Fatalf("%v, %v", info, err)
+	}
+}
+
+func TestACopyEndsWhenEitherSideFails(t *testing.T) {
+	s, _ := volume(t, "a").Snapshot("s")
+	for name, script := range map[string]string{
+		"receive gives up at once while send has much to say": `if [ "$1" = send ]; then exec cat /dev/zero; else echo "destination 'x' exists
+must specify -F to overwrite it" >&2; exit 1; fi`,
+		"send fails at once": `if [ "$1" = send ]; then echo "cannot open 'x': dataset does not exist" >&2; exit 1; else cat > /dev/null; echo "cannot receive: failed to read from stream" >&2; exit 1; fi`,
+	} {
+		c := testClient(t, Options{Runner: program(t, script)})
+		_, err := c.Copy(context.Background(), s, volume(t, "b").Name)
+		if !errors.Is(err, ErrExist) && !errors.Is(err, ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestACopyStopsWithItsContext(t *testing.T) {
+	s, _ := volume(t, "a").Snapshot("s")
+	c := testClient(t, Options{Runner: program(t, `if [ "$1" = send ]; then exec cat /dev/zero; else exec cat > /dev/null; fi`)})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Copy(ctx, s, volume(t, "b").Name); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAShrinkIsRefusedHoweverItIsWritten(t *testing.T) {
+	run := &scripted{answer: func(args []string) Output {
+		if args[0] == "get" {
+			return Output{Stdout: []byte("2147483648\n")}
+		}
+		return Output{}
+	}}
+	c := testClient(t, Options{Runner: run})
+	set := func(values ...string) error {
+		var all []Property
+		for _, v := range values {
+			p, err := NewProperty("volsize", v)
+			if err != nil {
+				return err
+			}
+			all = append(all, p)
+		}
+		_, err := c.Exec(context.Background(), Set(volume(t, "a"), all...))
+		return err
+	}
+	for _, v := range []string{"1G", "1073741824", "2097151K"} {
+		if err := set(v); !errors.Is(err, ErrShrink) {
+			t.Errorf("%s: %v", v, err)
+		}
+	}
+	for _, v := range []string{"0", "-1", "1.5G", "", "lots"} {
+		if err := set(v); err == nil || (v != "" && !errors.Is(err, ErrInvalid)) {
+			t.Errorf("%s: %v", v, err)
+		}
+	}
+	if err := set("1G", "3G"); err == nil {
+		t.Error("two sizes at once were taken")
+	}
+	for _, v := range []string{"2G", "3G", "2147483648"} {
+		if err := set(v); err != nil {
+			t.Errorf("%s: %v", v, err)
+		}
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for s, want := range map[string]uint64{"0": 0, "512": 512, "16K": 16 << 10, "1G": 1 << 30, "8191P": 8191 << 50} {
 		if got, err := ParseSize(s); err != nil || got != want {

@@ -49,9 +49,13 @@ func Set(t Target, properties ...Property) Command {
 		c.err = fmt.Errorf("cannot set properties of %s: none given", t)
 	}
 	for _, p := range properties {
-		if p.name == "volsize" {
-			c.volsize = p.value
+		if p.name != "volsize" {
+			continue
 		}
+		if c.volsize != "" {
+			c.err = fmt.Errorf("cannot set properties of %s: volsize is given twice", t)
+		}
+		c.volsize = p.value
 	}
 	c.changes = []Name{t.dataset()}
 	return c

@@ -31,7 +31,7 @@ func NewProperty(name, value string) (Property, error) {
 		}
 		return Property{name: name, value: value}, nil
 	}
-	if !settable(name, value) {
+	if value == "" || !settable(name, value) {
 		return Property{}, fmt.Errorf("cannot set property %s to %s: it is not among those that may be set here", quote(name), quote(value))
 	}
 	return Property{name: name, value: value}, nil

@@ -66,11 +66,19 @@ func (e Exec) Run(ctx context.Context, p Process) (Output, error) {
 		return out, nil
 	case ctx.Err() != nil:
 		return out, fmt.Errorf("%s was stopped: %w", path, context.Cause(ctx))
+	case errors.As(err, &exit) && brokenPipe(exit):
+		out.Code = 128 + int(syscall.SIGPIPE) // as a shell would say it; the reader has the reason
+		return out, nil
 	case errors.As(err, &exit) && exit.ExitCode() >= 0:
 		out.Code = exit.ExitCode()
 		return out, nil
 	}
 	return out, fmt.Errorf("run %s: %w", path, err)
+}
+
+func brokenPipe(e *exec.ExitError) bool {
+	status, ok := e.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGPIPE
 }
 
 type limited struct{ bytes.Buffer }
