@@ -35,9 +35,15 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("%s: exit status %d: %s", e.Line, e.Status, said)
 }
 
+// runTime is how long a command of Run may take; a boot may hold one up.
+const runTime = bootTime
+
 // Run runs a command line in the guest and returns what it wrote to stdout,
-// without the last newline. The error is an *ExitError when its status is not 0.
+// without the last newline. The error is an *ExitError when its status is not
+// 0. It gives up after five minutes; Exec waits for as long as its context.
 func (vm *VM) Run(ctx context.Context, line string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, runTime, fmt.Errorf("it did not end within %s", runTime))
+	defer cancel()
 	var stdout, stderr bytes.Buffer
 	err := vm.Exec(ctx, Command{Line: line, Stdout: &stdout, Stderr: &stderr})
 	var exit *ExitError

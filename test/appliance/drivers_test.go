@@ -1,0 +1,20 @@
+package appliance
+
+import "testing"
+
+// The same tables run against the stand-ins in `make test`, so that the two
+// cannot drift apart.
+func TestTheStorageDriversAgainstTheRealKernel(t *testing.T) {
+	vm := ForTest(t, Options{})
+	for _, b := range []TestBinary{
+		{Package: "./pkg/zfs/zfstest", Args: []string{"-test.v"}, Env: []string{"WADDLE_ZFS_ROOT=rpool/conformance"}},
+	} {
+		t.Run(b.Package, func(t *testing.T) {
+			out, err := vm.RunTestBinary(t.Context(), b)
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			t.Log(out)
+		})
+	}
+}

@@ -1,0 +1,168 @@
+package appliance
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// copyPackage builds this checkout's .deb and puts it into the guest.
+func copyPackage(t *testing.T, vm *VM, version string) (guestPath string) {
+	t.Helper()
+	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command(filepath.Join(root, "deb/build.sh"), t.TempDir())
+	build.Env = append(os.Environ(), "VERSION="+version)
+	build.Stderr = t.Output()
+	out, err := build.Output()
+	if err != nil {
+		t.Fatalf("deb/build.sh: %v", err)
+	}
+	guestPath = "/root/" + version + ".deb"
+	if err := vm.Copy(t.Context(), strings.TrimSpace(string(out)), guestPath); err != nil {
+		t.Fatal(err)
+	}
+	return guestPath
+}
+
+// The host's networking and every file outside of what dpkg, systemd and the
+// journal keep for themselves.
+var hostState = map[string]string{
+	"rules":     `iptables-save -t filter; iptables-save -t nat; ip6tables-save -t filter; ip6tables-save -t nat; nft list ruleset`,
+	"addresses": `ip -br addr; ip -br link; ip route; ip -6 route; bridge link`,
+	"sysctl":    `sysctl -a 2>/dev/null | grep -E '^(net|vm|kernel)\.' | grep -vE 'random|pty\.nr|ns_last_pid|conntrack_count|stat_refresh|loadavg|netdev_rss_key|ns_last'`,
+	"modules":   `lsmod | cut -d' ' -f1 | sort`,
+	"groups":    `getent group; getent passwd`,
+	"units":     `systemctl list-unit-files --no-legend | sort`,
+	"files": `find / -xdev \( -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/log -o -path /var/cache -o -path /root \
+		-o -path /tmp -o -path /var/tmp -o -name 'group*' -o -name 'gshadow*' -o -name '.pwd.lock' \) -prune -o -not -type d -printf '%p %m %u:%g %s\n' -o -type d -printf '%p/ %m %u:%g\n' | sort`,
+}
+
+func lookAtHost(t *testing.T, vm *VM) map[string]string {
+	t.Helper()
+	state := map[string]string{}
+	for what, line := range hostState {
+		state[what] = dropCounters(run(t, vm, line))
+	}
+	return state
+}
+
+// dropCounters leaves out what iptables-save dates and counts.
+func dropCounters(s string) string {
+	var kept []string
+	for line := range strings.Lines(s) {
+		if !strings.HasPrefix(line, "#") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+func TestThePackageChangesNothingButItsOwnFilesAndLeavesNothing(t *testing.T) {
+	vm := ForTest(t, Options{})
+	first, second := copyPackage(t, vm, "v1.0.0"), copyPackage(t, vm, "v1.0.1")
+	lookAtHost(t, vm) // the first look itself loads modules
+	before := lookAtHost(t, vm)
+
+	run(t, vm, "dpkg -i "+first)
+	after := lookAtHost(t, vm)
+	own := run(t, vm, "dpkg -L waddle")
+	for what := range hostState {
+		if what == "files" || what == "units" || what == "groups" {
+			continue
+		}
+		if diff := cmp.Diff(before[what], after[what]); diff != "" {
+			t.Errorf("the installation changed the host's %s (-before +after):\n%s", what, diff)
+		}
+	}
+	allowed := strings.Split(own, "\n")
+	allowed = append(allowed, "/etc/waddle/", "/var/lib/waddle/",
+		"/etc/systemd/system/multi-user.target.wants/waddled.service",
+		"/etc/systemd/system/sysinit.target.wants/waddled-firewall.service")
+	for _, line := range added(before["files"], after["files"]) {
+		path := strings.Fields(line)[0]
+		if !belongs(path, allowed) {
+			t.Errorf("the installation made or changed %s, which the package does not name", line)
+		}
+	}
+	if gone := added(after["files"], before["files"]); len(gone) > 0 {
+		for _, line := range gone {
+			t.Errorf("the installation removed or changed %s", line)
+		}
+	}
+	if got := added(before["groups"], after["groups"]); len(got) != 1 || !strings.HasPrefix(got[0], "waddle:") {
+		t.Errorf("the installation added to groups and users %q, want the group waddle alone", got)
+	}
+
+	t.Run("the daemon answers on its socket", func(t *testing.T) { daemonAnswers(t, vm) })
+	t.Run("an upgrade restarts the daemon and keeps an administrator's choice", func(t *testing.T) { upgrade(t, vm, second) })
+
+	run(t, vm, "dpkg -r waddle")
+	if out := run(t, vm, "ls -d /var/lib/waddle /etc/waddle"); out == "" {
+		t.Error("dpkg -r took the state away, which only a purge may")
+	}
+	run(t, vm, "dpkg -P waddle")
+	if diff := cmp.Diff(before, lookAtHost(t, vm)); diff != "" {
+		t.Errorf("the purge left something (-before +after):\n%s", diff)
+	}
+}
+
+// added returns the lines of b that a does not have.
+func added(a, b string) []string {
+	var lines []string
+	for line := range strings.Lines(b) {
+		if !strings.Contains("\n"+a, "\n"+line) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+// belongs reports whether path is one of allowed, or below one that ends in a slash.
+func belongs(path string, allowed []string) bool {
+	for _, a := range allowed {
+		if strings.TrimSuffix(path, "/") == a || strings.HasSuffix(a, "/") && strings.HasPrefix(path, a) {
+			return true
+		}
+	}
+	return false
+}
+
+func daemonAnswers(t *testing.T, vm *VM) {
+	version := run(t, vm, "waddle version")
+	if strings.Count(version, "1.0.0") != 2 {
+		t.Errorf("waddle version says %q, want client and daemon 1.0.0", version)
+	}
+	run(t, vm, "useradd member -G waddle && useradd stranger")
+	if _, err := vm.Run(t.Context(), "runuser -u member waddle status"); err != nil {
+		t.Errorf("a member of the group is not served: %v", err)
+	}
+	if out, err := vm.Run(t.Context(), "runuser -u stranger waddle status"); err == nil {
+		t.Errorf("a stranger is served: %q", out)
+	}
+	run(t, vm, "userdel -r member; userdel -r stranger; rm -f /var/mail/member /var/mail/stranger; true")
+
+	before := run(t, vm, "systemctl show -p MainPID waddled")
+	run(t, vm, "systemctl kill -s KILL waddled; sleep 3; systemctl is-active waddled; waddle status")
+	if after := run(t, vm, "systemctl show -p MainPID waddled"); after == before {
+		t.Errorf("the daemon was killed and is still %s", after)
+	}
+	t.Log(run(t, vm, "systemd-analyze security waddled | tail -1; systemd-analyze verify waddled.service waddled-firewall.service 2>&1"))
+}
+
+func upgrade(t *testing.T, vm *VM, deb string) {
+	run(t, vm, "systemctl disable waddled-firewall.service")
+	run(t, vm, "dpkg -i "+deb)
+	if version := run(t, vm, "waddle version"); strings.Count(version, "1.0.1") != 2 {
+		t.Errorf("after the upgrade waddle version says %q, want client and daemon 1.0.1", version)
+	}
+	if state, _ := vm.Run(t.Context(), "systemctl is-enabled waddled-firewall.service"); state != "disabled" {
+		t.Errorf("the administrator disabled the firewall unit, the upgrade left it %s", state)
+	}
+}
