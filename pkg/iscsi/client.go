@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// Options is what a Client works with. Base is required.
+// Options is what a Client works with. Base and Devices are required.
 type Options struct {
 	Base Base
 	// FS is where configfs is. Default: the kernel's.
 	FS FS
 	// Root is where configfs is mounted. Default: /sys/kernel/config.
 	Root string
-	// Devices is the folder below which all our devices are. Default: /dev/zvol.
+	// Devices is the folder below which all our devices are, and nobody else's:
+	// /dev/zvol/<root dataset>. /dev/zvol itself would take in the disks of VMs.
 	Devices string
 	// Seam is called with the operation's name before each change; an error keeps
 	// it from happening.
@@ -48,11 +49,8 @@ func New(o Options) (*Client, error) {
 	if o.Root == "" {
 		o.Root = "/sys/kernel/config"
 	}
-	if o.Devices == "" {
-		o.Devices = "/dev/zvol"
-	}
-	if !filepath.IsAbs(o.Devices) || filepath.Clean(o.Devices) != o.Devices || o.Devices == "/" {
-		return nil, fmt.Errorf("cannot use iSCSI: device folder %s is not an absolute path", quote(o.Devices))
+	if !filepath.IsAbs(o.Devices) || filepath.Clean(o.Devices) != o.Devices || o.Devices == "/" || o.Devices == "/dev" || o.Devices == "/dev/zvol" {
+		return nil, fmt.Errorf("cannot use iSCSI: device folder %s is not the absolute path of a folder of our own, like /dev/zvol/rpool/k8s-csi", quote(o.Devices))
 	}
 	if o.Seam == nil {
 		o.Seam = func(string) error { return nil }

@@ -25,7 +25,7 @@ func testClient(t testing.TB) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := New(Options{Base: b})
+	c, err := New(Options{Base: b, Devices: "/dev/zvol/rpool/k8s-csi"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,17 +157,20 @@ func TestTargetsThatCannotBeAreRefused(t *testing.T) {
 		"without a portal":            func(t *Target) { t.Portals = nil },
 		"with an empty portal":        func(t *Target) { t.Portals = []Portal{{}} },
 		"that nobody could log in to": func(t *Target) { t.Attributes = nil },
-		"with two LUNs of one number": func(t *Target) { t.LUNs = append(t.LUNs, LUN{Backstore: Backstore{Name: "x", Device: "/dev/zvol/x"}}) },
-		"with LUN 256":                func(t *Target) { t.LUNs[0].Number = 256 },
-		"with LUN -1":                 func(t *Target) { t.LUNs[0].Number = -1 },
+		"with two LUNs of one number": func(t *Target) {
+			t.LUNs = append(t.LUNs, LUN{Backstore: Backstore{Name: "x", Device: "/dev/zvol/rpool/k8s-csi/x"}})
+		},
+		"with LUN 256": func(t *Target) { t.LUNs[0].Number = 256 },
+		"with LUN -1":  func(t *Target) { t.LUNs[0].Number = -1 },
 		"with a backstore twice": func(t *Target) {
-			t.LUNs = append(t.LUNs, LUN{Number: 1, Backstore: Backstore{Name: "pvc-1", Device: "/dev/zvol/x"}})
+			t.LUNs = append(t.LUNs, LUN{Number: 1, Backstore: Backstore{Name: "pvc-1", Device: "/dev/zvol/rpool/k8s-csi/x"}})
 		},
 		"on the host's disk":                         func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/nvme0n1" },
-		"that climbs to the host's disk":             func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/../nvme0n1" },
-		"on the device folder itself":                func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol" },
-		"with an option in the device":               func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/a,readonly=1" },
-		"with a newline in the device":               func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/a\nreadonly=1" },
+		"on a VM's disk":                             func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/rpool/data/vm-100-disk-0" },
+		"that climbs to the host's disk":             func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/rpool/k8s-csi/../../../nvme0n1" },
+		"on the device folder itself":                func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/rpool/k8s-csi" },
+		"with an option in the device":               func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/rpool/k8s-csi/a,readonly=1" },
+		"with a newline in the device":               func(t *Target) { t.LUNs[0].Backstore.Device = "/dev/zvol/rpool/k8s-csi/a\nreadonly=1" },
 		"with a backstore name that climbs":          func(t *Target) { t.LUNs[0].Backstore.Name = "../alua" },
 		"with the name of a kernel folder":           func(t *Target) { t.LUNs[0].Backstore.Name = "alua" },
 		"with an attribute that climbs":              func(t *Target) { t.Attributes["../enable"] = "1" },
@@ -201,7 +204,7 @@ func TestTargetsThatCannotBeAreRefused(t *testing.T) {
 // folders.
 func TestNoTargetLeadsOutsideItsFolders(t *testing.T) {
 	c := testClient(t)
-	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"..", "../..", "a/b", "", "alua", "pvc-1", "/dev/zvol/a", "/dev/zvol/../sda", "/etc/passwd", "a,b"}))
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"..", "../..", "a/b", "", "alua", "pvc-1", "/dev/zvol/rpool/k8s-csi/a", "/dev/zvol/rpool/k8s-csi/../sda", "/etc/passwd", "a,b"}))
 	rapid.Check(t, func(rt *rapid.T) {
 		g := good(t, c)
 		if i, err := c.Base().Target(text.Draw(rt, "asset")); err == nil {
@@ -216,7 +219,7 @@ func TestNoTargetLeadsOutsideItsFolders(t *testing.T) {
 		for p, stay := range map[string]string{
 			c.targetDir(got.IQN):   "/sys/kernel/config/target/iscsi/" + baseName + ":",
 			c.backstoreDir(b.Name): "/sys/kernel/config/target/core/iblock_",
-			b.Device:               "/dev/zvol/",
+			b.Device:               "/dev/zvol/rpool/k8s-csi/",
 		} {
 			if !strings.HasPrefix(p, stay) || filepath.Clean(p) != p {
 				rt.Fatalf("%q leads to %s", b, p)
@@ -320,6 +323,17 @@ func TestTheRealFileSystemNeverCreatesAFile(t *testing.T) {
 	}
 	if err := fs.Rmdir(filepath.Join(dir, "d")); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestTheDeviceFolderIsOurOwn(t *testing.T) {
+	for _, d := range []string{"", "/", "/dev", "/dev/zvol", "zvol", "/dev/zvol/rpool/", "/dev/zvol/../sda"} {
+		if _, err := New(Options{Base: testClient(t).Base(), Devices: d}); err == nil {
+			t.Errorf("%q was taken", d)
+		}
+	}
+	if _, err := New(Options{Devices: "/dev/zvol/rpool/k8s-csi"}); err == nil {
+		t.Error("a client without a base name was made")
 	}
 }
 
