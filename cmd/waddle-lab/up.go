@@ -14,12 +14,17 @@ func upCommand(name *string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up [flags] [-- WADDLED-ARGUMENTS…]",
 		Short: "build a lab, or use the one that is up",
+		Long: `Builds a lab, or takes over the one that is up. With --waddled the daemon is started on its host,
+as "waddled serve" unless other arguments are given behind --.`,
 		Example: `  waddle-lab up                                   # the lab "lab", a fresh host
   waddle-lab up --waddled bin/waddled             # and waddled running on the host
   waddle-lab up --name second --hand-typed        # a host on which the plan was typed by hand`,
 		RunE: func(cmd *cobra.Command, daemonArgs []string) error {
 			if len(daemonArgs) > 0 && waddled == "" {
 				return usageError{fmt.Errorf("%q are arguments for waddled, but --waddled is not given", daemonArgs)}
+			}
+			if len(daemonArgs) == 0 {
+				daemonArgs = []string{"serve"}
 			}
 			out := cmd.OutOrStdout()
 			l, err := lab.Up(cmd.Context(), lab.Options{

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -18,7 +19,11 @@ func (e *Engine) repairDrift(ctx context.Context, about agenda) (left lookReport
 	turns, held := e.turnsNow()
 	g, err := e.graph(ctx)
 	if err != nil {
-		e.log.Warn("the reconciler cannot look: the steps cannot be built", "error", err)
+		level := slog.LevelWarn
+		if problem.Is(err, problem.NoPlatform) { // the first day: there is nothing to look after yet
+			level = slog.LevelDebug
+		}
+		e.log.Log(ctx, level, "the reconciler cannot look: the steps cannot be built", "error", err)
 		return left
 	}
 	recorded, err := e.journal.readRecords()

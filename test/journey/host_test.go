@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ func needsRoot(t *testing.T) {
 func newHost(t *testing.T, o lab.Options) *host {
 	t.Helper()
 	needsRoot(t)
+	o.Name += strconv.Itoa(os.Getpid()) // two runs do not share a lab
 	o.Log = func(line string) { t.Log(line) }
 	l, err := lab.Up(t.Context(), o)
 	if err != nil {

@@ -35,7 +35,7 @@ func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
 			}
 			h.start()
 			h.setExample()
-			before := h.snapshot()
+			before, rules := h.snapshot(), h.rawRules()
 			h.apply(client.ApplyRequest{})
 			if during := h.snapshot(); during == before {
 				t.Fatal("the apply changed nothing that the snapshot shows: it proves nothing")
@@ -45,10 +45,21 @@ func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
 			if after := h.snapshot(); after != before {
 				t.Errorf("the host is not as it was (-before +after):\n%s", cmp.Diff(before, after))
 			}
+			if after := h.rawRules(); after != rules {
+				t.Errorf("the rules are not byte for byte as they were (-before +after):\n%s", cmp.Diff(rules, after))
+			}
 			h.apply(client.ApplyRequest{})
 			if changes := h.plan(); len(changes) > 0 {
 				t.Errorf("a second apply left %+v", changes)
 			}
 		})
 	}
+}
+
+// rawRules is all that the kernel lists, empty tables and chains included,
+// which the snapshot leaves out; only counters and times are taken away.
+func (h *host) rawRules() string {
+	h.t.Helper()
+	return h.run(`{ iptables-save; ip6tables-save; nft list ruleset; } |
+sed -e '/^#/d' -e 's/\[[0-9]*:[0-9]*\]/[]/' -e 's/counter packets [0-9]* bytes [0-9]*/counter/'`)
 }
