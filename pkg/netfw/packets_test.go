@@ -272,12 +272,18 @@ iptables -A INPUT -p tcp --dport 22 -j ACCEPT
 iptables -A INPUT -m state --state ESTABLISHED,RELATED -j ACCEPT
 iptables -A INPUT -i lo -j ACCEPT
 iptables -A INPUT -j DROP
+iptables -t nat -A POSTROUTING -s 10.10.0.0/24 -o vmbr0 -j MASQUERADE` + typedLinks
+
+const typedLinks = `
 ip link add vmbr1 type bridge; ip addr add 10.10.0.1/24 dev vmbr1; ip link set vmbr1 up
-sysctl -qw net.ipv4.ip_forward=1
-iptables -t nat -A POSTROUTING -s 10.10.0.0/24 -o vmbr0 -j MASQUERADE`
+sysctl -qw net.ipv4.ip_forward=1`
 
 func (s *site) typeByHand() {
 	run(s.t, typedByHand)
+	s.typeFiles()
+}
+
+func (s *site) typeFiles() {
 	s.write(interfacesFile, byHand)
 	s.write(sysctlConf, "net.ipv4.ip_forward=1\n")
 	s.write("/etc/iptables/rules.v4", run(s.t, "iptables-save | sed 's: on .*::'"))

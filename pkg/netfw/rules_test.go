@@ -59,8 +59,10 @@ iptables -A INPUT -p tcp --dport 9999 -m comment --comment "say \"hi\" \\\\ ther
 iptables -A OUTPUT -p tcp --dport 25 -j REJECT; iptables -t mangle -A PREROUTING -i vmbr7 -j MARK --set-mark 7
 iptables -t nat -A PREROUTING -i vmbr0 -p tcp --dport 8443 -j DNAT --to-destination 172.20.0.2:443
 iptables -t nat -A POSTROUTING -s 172.20.0.0/24 -j MASQUERADE; iptables -P FORWARD DROP
-ip6tables -A INPUT -s 2001:db8:5::/48 -j DROP; ip6tables -A FORWARD -m limit --limit 3/min -j LOG --log-prefix "v6 "
-nft add table inet site; nft "add chain inet site in { type filter hook input priority 5; }"; nft add rule inet site in tcp dport 79 drop`
+ip6tables -A INPUT -s 2001:db8:5::/48 -j DROP; ip6tables -A FORWARD -m limit --limit 3/min -j LOG --log-prefix "v6 "` + siteTable
+
+const siteTable = `
+nft "add table inet site; add chain inet site in { type filter hook input priority 5; }; add rule inet site in tcp dport 79 drop"`
 
 func TestRulesOnABareHost(t *testing.T) {
 	h := newHost(t)
