@@ -2,12 +2,14 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/internal/server/contract"
 )
 
 // readBody takes the body into memory, where the contract's check, the
@@ -27,9 +29,23 @@ func (s *Server) readBody(next http.Handler) http.Handler {
 		// The body is here; from now on the server reads only to see that the
 		// caller goes, which must not end by a timeout.
 		_ = rc.SetReadDeadline(time.Time{})
-		_ = rc.SetWriteDeadline(time.Now().Add(s.o.Limits.RequestTimeout))
-		next.ServeHTTP(w, r)
+		_ = rc.SetWriteDeadline(time.Now().Add(s.o.Limits.RequestTimeout + answerGrace))
+		if mayLast(exchangeOf(r.Context()).call) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), s.o.Limits.RequestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// answerGrace is the time to say that a request took too long.
+const answerGrace = 5 * time.Second
+
+// mayLast is true for what waits for an operation or streams.
+func mayLast(c *contract.Call) bool {
+	return c.Takes("wait") || c.Takes("Last-Event-ID")
 }
 
 func (s *Server) unreadable(err error) error {

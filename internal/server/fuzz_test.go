@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -51,7 +52,9 @@ func FuzzRequest(f *testing.F) {
 		defer cancel() // an event stream would not end
 		sent := r.Clone(ctx)
 		rec := httptest.NewRecorder()
+		hung := time.AfterFunc(20*time.Second, func() { panic(fmt.Sprintf("%s %q %q hangs", method, target, headers)) })
 		h.ServeHTTP(&deadlineRecorder{rec}, r.WithContext(ctx))
+		hung.Stop()
 		if rec.Code == http.StatusInternalServerError {
 			t.Fatalf("%s %s: %s", method, target, rec.Body)
 		}

@@ -35,6 +35,12 @@ func (s *Server) newFollower() *listen.Follower {
 // name, and localhost for a caller who comes through a tunnel.
 func (s *Server) nameCertificate(a netip.Addr) {
 	names := []string{a.String(), "127.0.0.1", "::1", "localhost", "waddled"}
+	if !listen.HostHas(a) {
+		// The API is still at its former address, where the certificate has to
+		// be good too.
+		former, _ := s.certs.Current()
+		names = append(names, former...)
+	}
 	if host, err := os.Hostname(); err == nil && !slices.Contains(names, host) {
 		names = append(names, host)
 	}

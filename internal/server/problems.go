@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -19,6 +21,9 @@ type problems struct{ log *slog.Logger }
 func (ps problems) write(w http.ResponseWriter, r *http.Request, err error) {
 	p := problem.From(err)
 	x := exchangeOf(r.Context())
+	if p.Code == problem.Internal && errors.Is(err, context.DeadlineExceeded) {
+		p = problem.Wrap(problem.Unavailable, err, "try again; a part of the host answers slowly", "the answer took too long")
+	}
 	if p.Code == problem.Internal {
 		ps.log.Error("a request met a defect", "request", x.id, "operation", x.operationID(), "error", err)
 		p = problem.New(problem.Internal, "look for request "+x.id+" in the daemon's log: journalctl -u waddled",

@@ -284,3 +284,38 @@ func (h slowHost) Look() (platform.Facts, error) {
 	time.Sleep(400 * time.Millisecond)
 	return h.fakeHost.Look()
 }
+
+type stuckNetwork struct{ fakeNetwork }
+
+func (stuckNetwork) Seen(ctx context.Context) (api.NetworkView, error) {
+	<-ctx.Done()
+	return api.NetworkView{}, ctx.Err()
+}
+
+func TestALookThatTakesTooLongIsSaid(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Network, o.Limits.RequestTimeout = stuckNetwork{}, 100*time.Millisecond })
+	w.root().do("GET", "/v1/network", "").problem(503, "unavailable")
+}
+
+// While the API waits for its new address, it answers at the former one, with a
+// certificate that is good for both.
+func TestTheCertificateIsGoodForTheFormerAddressUntilTheNewOneIsThere(t *testing.T) {
+	w := newWorld(t)
+	w.server.nameCertificate(netip.MustParseAddr("127.0.0.1"))
+	for _, c := range []struct {
+		at   string
+		want string
+	}{{"198.51.100.1", "198.51.100.1"}, {"198.51.100.2", "198.51.100.1 198.51.100.2"}, {"127.0.0.1", ""}} {
+		w.server.nameCertificate(netip.MustParseAddr(c.at))
+		names, _ := w.server.certs.Current()
+		var moved []string
+		for _, n := range names {
+			if strings.HasPrefix(n, "198.51.100.") {
+				moved = append(moved, n)
+			}
+		}
+		if got := strings.Join(moved, " "); got != c.want {
+			t.Errorf("with %s the certificate is for %q, want %q", c.at, got, c.want)
+		}
+	}
+}

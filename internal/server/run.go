@@ -46,8 +46,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 	<-ctx.Done()
 	s.drain()
+	stop() // first: a follower whose listener a shutdown closes would open it again
 	err = errors.Join(s.shutdown(plain), s.shutdown(secure))
-	stop()
 	wg.Wait()
 	return err
 }
@@ -73,7 +73,8 @@ func (s *Server) serve(serve func(net.Listener) error, l net.Listener) {
 func (s *Server) shutdown(srv *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.o.Drain)
 	defer cancel()
-	if err := srv.Shutdown(ctx); err != nil {
+	err := srv.Shutdown(ctx)
+	if err != nil && !errors.Is(err, net.ErrClosed) { // the follower has closed its listener already
 		return errors.Join(errors.New("cannot wait any longer for the running requests"), srv.Close())
 	}
 	return nil
