@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -52,7 +51,6 @@ type peer struct {
 func newPeer(t testing.TB, port, bridge string, addresses ...string) *peer {
 	t.Helper()
 	holder := exec.Command("unshare", "-n", "sleep", "600")
-	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: 0}
 	if err := holder.Start(); err != nil {
 		t.Fatalf("cannot make a peer's namespace: %v", err)
 	}

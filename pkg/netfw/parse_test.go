@@ -87,7 +87,7 @@ func TestJudgeAStanza(t *testing.T) {
 		"IPv6":                        {"iface vmbr1 inet6 static\n address 10.10.0.1/24\n bridge-ports none\n", "family inet6"},
 		"masquerade of another range": {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up iptables -t nat -A POSTROUTING -s 10.20.0.0/24 -o vmbr0 -j MASQUERADE\n", "post-up iptables"},
 		"masquerade out of another":   {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up iptables -t nat -A POSTROUTING -s 10.10.0.0/24 -o eno1 -j MASQUERADE\n", "-o eno1"},
-		"an unknown hook":             {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up /root-only/script\n", "post-up /root-only/script"},
+		"an unknown hook":             {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up /usr/local/bin/site\n", "post-up /usr/local/bin/site"},
 		"STP on":                      {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n bridge-stp on\n", "bridge-stp on"},
 	} {
 		f := parseInterfaces([]byte(c.stanza))
