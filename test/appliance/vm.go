@@ -38,6 +38,10 @@ func Start(ctx context.Context, o Options) (*VM, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startTwice(ctx, i, o)
+}
+
+func startTwice(ctx context.Context, i image, o Options) (*VM, error) {
 	vm, err := start(ctx, i, o)
 	var panicked *PanicError
 	if errors.As(err, &panicked) {

@@ -42,6 +42,7 @@ host_packages() {
 # that this machine's apt has read its package lists from.
 host_mirror() {
 	local lists
+	# shellcheck disable=SC2016 # apt's own variables
 	lists=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages')
 	mirror=${WADDLE_DEBIAN_MIRROR:-$(awk -F'|' '$1=="Debian" && $2=="Debian" {print $3; exit}' <<<"$lists")}
 	security=$(awk -F'|' '$1=="Debian" && $2=="Debian-Security" {print $3; exit}' <<<"$lists")
@@ -49,8 +50,9 @@ host_mirror() {
 }
 
 # bootstrap ARGUMENTS... is mmdebstrap with this machine's mirror and proxy.
+# shellcheck disable=SC2154 # suite is root.sh's
 bootstrap() {
-	local folder=${!#} proxy= options=()
+	local folder=${!#} proxy='' options=()
 	eval "$(apt-config shell proxy Acquire::http::Proxy)"
 	[[ -z $proxy ]] || options+=(--aptopt="Acquire::http::Proxy \"$proxy\"")
 	mmdebstrap --mode=root --variant=minbase --components=main,contrib \

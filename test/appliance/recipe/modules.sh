@@ -17,6 +17,7 @@ modules_install() {
 
 # modules_compile KERNEL ZFS ARCHIVE compiles in a root of its own, so that the
 # guest never holds a compiler.
+# shellcheck disable=SC2154 # work is build.sh's
 modules_compile() {
 	local builder=$work/builder
 	say "compiling ZFS $2 for Linux $1 (minutes, once)"

@@ -5,6 +5,7 @@
 suite=trixie
 
 # root_build FOLDER
+# shellcheck disable=SC2154 # recipe is build.sh's
 root_build() {
 	say "root file system: Debian $suite"
 	# The files are copied in before the packages: the initramfs that the kernel
