@@ -57,7 +57,7 @@ refused() {
 	invalid_request | invalid_platform | not_found | method_not_allowed | too_large | unsupported_media | idempotency_reused | precondition_needed) exit 2 ;;
 	unavailable) exit 7 ;;
 	internal) exit 1 ;;
-	state_unusable) exit 5 ;;
+	state_unusable | interrupted | not_settled) exit 5 ;;
 	*) exit 4 ;;
 	esac
 }

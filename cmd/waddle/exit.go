@@ -24,14 +24,14 @@ func exitOf(c problem.Code) int {
 		problem.TooLarge, problem.UnsupportedMedia, problem.IdempotencyReused, problem.PreconditionNeeded:
 		return exitUsage
 	case problem.Conflict, problem.OperationRunning, problem.AdoptionNeeded, problem.WouldCutConnection,
-		problem.Forbidden, problem.GateNotOpen, problem.NotUndoable, problem.NoPlatform, problem.PreconditionFailed,
+		problem.Forbidden, problem.GateNotOpen, problem.NeedsNotDone, problem.NotUndoable, problem.NoPlatform, problem.PreconditionFailed,
 		problem.HostUnsuitable:
 		return exitRefused
 	case problem.Unauthenticated, problem.TooManyAttempts:
 		return exitUnauthenticated
 	case problem.Unavailable:
 		return exitUnreachable
-	case problem.StateUnusable:
+	case problem.StateUnusable, problem.Interrupted, problem.NotSettled:
 		return exitFailed
 	case problem.Internal:
 		return exitError

@@ -33,6 +33,7 @@ var exits = map[problem.Code]int{
 	problem.WouldCutConnection: exitRefused,
 	problem.NoPlatform:         exitRefused,
 	problem.GateNotOpen:        exitRefused,
+	problem.NeedsNotDone:       exitRefused,
 	problem.NotUndoable:        exitRefused,
 	problem.PreconditionFailed: exitRefused,
 	problem.HostUnsuitable:     exitRefused,
@@ -40,6 +41,8 @@ var exits = map[problem.Code]int{
 	problem.TooManyAttempts:    exitUnauthenticated,
 	problem.Unavailable:        exitUnreachable,
 	problem.StateUnusable:      exitFailed,
+	problem.Interrupted:        exitFailed,
+	problem.NotSettled:         exitFailed,
 	problem.Internal:           exitError,
 }
 

@@ -70,11 +70,11 @@ func TestApply(t *testing.T) {
 				s.Apply = func(context.Context, *Run) error { return nil }
 				return []Step{s}
 			},
-			ends: lines("failed", "a failed"), code: "internal", says: "a is absent, should be yes",
+			ends: lines("failed", "a failed"), code: "not_settled", says: "a is absent, should be yes",
 		},
 		"a step that is not knowable although its needs are done has failed": {
 			steps: func(w *world) []Step { return []Step{answer(w.step("a", 0), Unknowable("no pool rpool"), nil)} },
-			ends:  lines("failed", "a failed"), code: "unavailable", says: "no pool rpool",
+			ends:  lines("failed", "a failed"), code: "needs_not_done", says: "no pool rpool",
 		},
 		"a check that fails fails its step": {
 			steps: func(w *world) []Step {
@@ -132,7 +132,7 @@ func TestApply(t *testing.T) {
 		"a need outside the selection is looked at, and not applied": {
 			steps: func(w *world) []Step { return []Step{w.step("a", 0), w.step("b", 1, "a")} },
 			sel:   Selection{Phases: []int{1}},
-			ends:  lines("failed", "b skipped"), code: "unavailable", says: "a is not done",
+			ends:  lines("failed", "b skipped"), code: "needs_not_done", says: "a is not done",
 		},
 		"a need outside the selection that is done is enough": {
 			steps: func(w *world) []Step { w.set("a", "yes"); return []Step{w.step("a", 0), w.step("b", 1, "a")} },

@@ -80,7 +80,7 @@ func (r *runner) verdict(steps []OperationStep) (OperationState, *Failure) {
 		case r.behindGate(steps, s):
 			waiting = waiting || !r.isGate(s.ID)
 		case unmet == nil:
-			unmet = failure(s.ID, problem.New(problem.Unavailable, "apply what it needs first", "cannot apply step %s: %s", s.ID, s.Message))
+			unmet = failure(s.ID, problem.New(problem.NeedsNotDone, "apply what it needs first", "cannot apply step %s: %s", s.ID, s.Message))
 		}
 	}
 	switch {

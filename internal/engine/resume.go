@@ -50,20 +50,20 @@ func (e *Engine) unended() (left []*Operation, err error) {
 func (e *Engine) resume(ctx context.Context, op *Operation) error {
 	g, err := e.graph(ctx)
 	if err != nil {
-		return e.interrupt(op, "", problem.Wrap(problem.Unavailable, err, "put the platform right, then ask for the operation again",
+		return e.interrupt(op, "", problem.Wrap(problem.Interrupted, err, "put the platform right, then ask for the operation again",
 			"operation %s was interrupted and cannot go on: the steps cannot be built", op.ID))
 	}
 	if s := askFirst(g, op); s != nil {
-		return e.interrupt(op, s.ID, problem.New(problem.Unavailable, "look at what the step has left, then run waddle apply again",
+		return e.interrupt(op, s.ID, problem.New(problem.Interrupted, "look at what the step has left, then run waddle apply again",
 			"operation %s was interrupted inside step %s (%s), which is not repeated unseen", op.ID, s.ID, s.Title))
 	}
 	if op.Revision != g.Revision && op.Kind == KindReconcile {
-		return e.interrupt(op, "", problem.New(problem.Unavailable, "see waddle plan; the reconciler looks again by itself",
+		return e.interrupt(op, "", problem.New(problem.Interrupted, "see waddle plan; the reconciler looks again by itself",
 			"operation %s was repairing drift from revision %s, and the platform has changed to %s since", op.ID, op.Revision, g.Revision))
 	}
 	err = e.takeUp(g, op)
 	if problem.Is(err, problem.OperationRunning) {
-		return e.interrupt(op, "", problem.Wrap(problem.Unavailable, err, "ask for it again when the other one has ended",
+		return e.interrupt(op, "", problem.Wrap(problem.Interrupted, err, "ask for it again when the other one has ended",
 			"operation %s was interrupted, and under the platform as it is now it would change what another one is changing", op.ID))
 	}
 	return err

@@ -41,7 +41,7 @@ func (r *runner) apply(i int, s *Step) {
 			o.State, o.Differences, o.Message = StepGate, found.Differences, s.Gate.Instruction
 		}, nil)
 	case found.State == Unknown:
-		r.fail(i, problem.New(problem.Unavailable, "remove what stands in the way, then apply again",
+		r.fail(i, problem.New(problem.NeedsNotDone, "remove what stands in the way, then apply again",
 			"cannot look at step %s: %s", s.ID, found.why()), nil)
 	default:
 		r.change(i, s, found)
@@ -93,10 +93,10 @@ func (r *runner) lookAgain(i int, s *Step) {
 	case err != nil:
 		r.fail(i, fmt.Errorf("cannot check step %s after it was applied: %w", s.ID, err), nil)
 	case found.State == Unknown:
-		r.fail(i, problem.New(problem.Internal, "look at it by hand, then apply again",
+		r.fail(i, problem.New(problem.NotSettled, "look at it by hand, then apply again",
 			"step %s was applied, but cannot be looked at: %s", s.ID, found.why()), nil)
 	case found.State == Differs:
-		r.fail(i, problem.New(problem.Internal, "see whether something else changes it, then apply again",
+		r.fail(i, problem.New(problem.NotSettled, "see whether something else changes it, then apply again",
 			"step %s was applied and still differs: %s", s.ID, told(found.Differences)), found.Differences)
 	default:
 		r.done(i, s)

@@ -56,7 +56,7 @@ func (r *runner) restore(i int, s *Step, rec record, found []Difference) {
 	case err != nil:
 		r.fail(i, fmt.Errorf("cannot look at step %s after it was undone: %w", s.ID, err), nil)
 	case len(left) > 0:
-		r.fail(i, problem.New(problem.Internal, "see whether something else changes it, then undo again",
+		r.fail(i, problem.New(problem.NotSettled, "see whether something else changes it, then undo again",
 			"step %s was undone and is still not as it was: %s", s.ID, told(left)), left)
 	default:
 		r.putBack(i, s, "")

@@ -24,6 +24,7 @@ const (
 	WouldCutConnection Code = "would_cut_connection" // the change would cut the caller's own connection
 	NoPlatform         Code = "no_platform"          // there is no platform document yet
 	GateNotOpen        Code = "gate_not_open"        // the gate cannot be acknowledged now
+	NeedsNotDone       Code = "needs_not_done"       // a step that this one needs is not done
 	NotUndoable        Code = "not_undoable"         // nothing to undo, or a step that cannot be undone
 	PreconditionFailed Code = "precondition_failed"  // If-Match names another revision
 	PreconditionNeeded Code = "precondition_needed"  // the call needs an If-Match
@@ -32,6 +33,8 @@ const (
 	UnsupportedMedia   Code = "unsupported_media"    // the body has a content type that the call does not take
 	TooManyAttempts    Code = "too_many_attempts"    // too many failed authentications from this address
 	HostUnsuitable     Code = "host_unsuitable"      // a kernel feature, a program or a right is missing
+	Interrupted        Code = "interrupted"          // the operation died with the daemon and a person has to look
+	NotSettled         Code = "not_settled"          // it was changed and does not stay as it was left
 	StateUnusable      Code = "state_unusable"       // the state file is damaged or newer than this program
 	Unavailable        Code = "unavailable"          // not now: starting or stopping
 	Internal           Code = "internal"             // a defect; the log has the cause
@@ -50,7 +53,7 @@ func (c Code) Status() int {
 		return 404
 	case MethodNotAllowed:
 		return 405
-	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NotUndoable:
+	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NeedsNotDone, NotUndoable, Interrupted:
 		return 409
 	case PreconditionFailed:
 		return 412

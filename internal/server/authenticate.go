@@ -181,6 +181,6 @@ func (c *caller) allowed(operation string, need token.Scope) error {
 	if token.Covers(c.scopes, need) {
 		return nil
 	}
-	return problem.New(problem.Forbidden, fmt.Sprintf("use a token with the scope %s: waddle token create --scope %s", need, need),
+	return problem.New(problem.Forbidden, fmt.Sprintf("use a token with the scope %s: waddle token create NAME --scope %s", need, need),
 		"%s may not call %s: it needs the scope %s", c.Name, operation, need)
 }

@@ -77,7 +77,7 @@ func TestTheDocumentationListsEveryProblemCodeWithItsStatus(t *testing.T) {
 }
 
 func TestTheDocumentationShowsTheVeryScript(t *testing.T) {
-	if !strings.Contains(readDoc(t, "api.md"), "```sh\n"+readDoc(t, "ci-example.sh")+"```\n") {
+	if !strings.Contains(readDoc(t, "api.md"), "```sh script\n"+readDoc(t, "ci-example.sh")+"```\n") {
 		t.Error("docs/api.md does not show docs/ci-example.sh as it is")
 	}
 }

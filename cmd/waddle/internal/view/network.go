@@ -3,13 +3,14 @@ package view
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/waddle-social/waddle/client"
 )
 
-// Network is the host's network: links, forwarding, and the rules by chain, ours
-// marked. What is wanted and not seen is said at the end.
+// Network is the host's network: links, forwarding, and waddle's rules by chain
+// with what each has counted. What is wanted and not seen is said at the end.
 func Network(n client.Network, st Look) string {
 	var b strings.Builder
 	rows := [][]string{{"LINK", "KIND", "STATE", "ADDRESSES", "PORTS"}}
@@ -23,6 +24,9 @@ func Network(n client.Network, st Look) string {
 	b.WriteString(Columns(rows...))
 	fmt.Fprintf(&b, "\nforwarding: IPv4 %s, IPv6 %s\n", onOff(n.Seen.Forwarding.Ipv4), onOff(n.Seen.Forwarding.Ipv6))
 	b.WriteString(rules(n.Seen.Rules, st))
+	if c := n.Seen.ForeignRules; c != nil && c.Ipv4+c.Ipv6 > 0 {
+		fmt.Fprintf(&b, "\nrules of others, left alone: %d IPv4, %d IPv6\n", c.Ipv4, c.Ipv6)
+	}
 	b.WriteString(missing(n, st))
 	return b.String()
 }
@@ -42,11 +46,11 @@ func rules(all []client.FirewallRule, st Look) string {
 			last = head
 			b.WriteString("\n" + st.Bold(Printable(head)) + "\n")
 		}
-		if r.Ours {
-			b.WriteString("  " + st.Info("waddle") + "   " + Printable(r.Rule) + "\n")
-		} else {
-			b.WriteString("  " + st.Dim("foreign") + "  " + Printable(r.Rule) + "\n")
+		count := ""
+		if r.Packets != nil {
+			count = strconv.FormatInt(*r.Packets, 10)
 		}
+		b.WriteString(st.Dim(fmt.Sprintf("%10s", count)) + "  " + Printable(r.Rule) + "\n")
 	}
 	return b.String()
 }
