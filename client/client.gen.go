@@ -566,11 +566,16 @@ type Failure struct {
 
 // FirewallRule One rule.
 //
-// Example: {"chain":"POSTROUTING","family":"ipv4","ours":true,"rule":"-s 10.10.0.0/24 -o vmbr0 -j MASQUERADE","table":"nat"}
+// Example: {"bytes":90112,"chain":"WADDLE-POSTROUTING","family":"ipv4","packets":1204,"rule":"-s 10.10.0.0/24 -o vmbr0 -j MASQUERADE","table":"nat"}
 type FirewallRule struct {
+	// Bytes The bytes of those packets. Only in `seen`.
+	//
+	// Example: 90112
+	Bytes *int64 `json:"bytes,omitempty"`
+
 	// Chain The chain.
 	//
-	// Example: POSTROUTING
+	// Example: WADDLE-POSTROUTING
 	Chain string `json:"chain"`
 
 	// Family Which packets.
@@ -578,10 +583,10 @@ type FirewallRule struct {
 	// Example: ipv4
 	Family FirewallRuleFamily `json:"family"`
 
-	// Ours Whether it is waddle's.
+	// Packets How many packets it has matched since it was loaded. Only in `seen`.
 	//
-	// Example: true
-	Ours bool `json:"ours"`
+	// Example: 1204
+	Packets *int64 `json:"packets,omitempty"`
 
 	// Rule The rule as iptables-save writes it, without the chain.
 	//
@@ -821,26 +826,31 @@ type ListenerState string
 //
 // Example: {"seen":{"forwarding":{"ipv4":false,"ipv6":false},"links":[],"rules":[]}}
 type Network struct {
-	// Seen The parts of the host's network that waddle cares about. `wanted` has only what waddle itself would set; `seen` has
-	// everything of the kind.
+	// Seen The parts of the host's network that waddle cares about. `wanted` has what waddle would set; `seen` has all links, the
+	// rules in waddle's own chains with what they have counted, and how many rules there are beside them.
 	//
 	//
 	// Example: {"forwarding":{"ipv4":true,"ipv6":false},"links":[],"rules":[]}
 	Seen NetworkView `json:"seen"`
 
-	// Wanted The parts of the host's network that waddle cares about. `wanted` has only what waddle itself would set; `seen` has
-	// everything of the kind.
+	// Wanted The parts of the host's network that waddle cares about. `wanted` has what waddle would set; `seen` has all links, the
+	// rules in waddle's own chains with what they have counted, and how many rules there are beside them.
 	//
 	//
 	// Example: {"forwarding":{"ipv4":true,"ipv6":false},"links":[],"rules":[]}
 	Wanted *NetworkView `json:"wanted,omitempty"`
 }
 
-// NetworkView The parts of the host's network that waddle cares about. `wanted` has only what waddle itself would set; `seen` has
-// everything of the kind.
+// NetworkView The parts of the host's network that waddle cares about. `wanted` has what waddle would set; `seen` has all links, the
+// rules in waddle's own chains with what they have counted, and how many rules there are beside them.
 //
 // Example: {"forwarding":{"ipv4":true,"ipv6":false},"links":[],"rules":[]}
 type NetworkView struct {
+	// ForeignRules How many rules of others there are, which waddle leaves alone. Only in `seen`.
+	//
+	// Example: {"ipv4":12,"ipv6":0}
+	ForeignRules *RuleCount `json:"foreignRules,omitempty"`
+
 	// Forwarding Whether the kernel forwards.
 	//
 	// Example: {"ipv4":true,"ipv6":false}
@@ -859,7 +869,7 @@ type NetworkView struct {
 	// Links The links.
 	Links []Link `json:"links"`
 
-	// Rules The packet filter's and NAT's rules, by family and table, in the order of the chains.
+	// Rules The packet filter's and NAT's rules in waddle's chains, by family and table, in the order of the chains.
 	Rules []FirewallRule `json:"rules"`
 }
 
@@ -1464,6 +1474,21 @@ type Result struct {
 //
 // Example: 3f1c0a9be2d4
 type Revision = string
+
+// RuleCount How many rules of others there are, which waddle leaves alone. Only in `seen`.
+//
+// Example: {"ipv4":12,"ipv6":0}
+type RuleCount struct {
+	// Ipv4 Rules of iptables.
+	//
+	// Example: 12
+	Ipv4 int `json:"ipv4"`
+
+	// Ipv6 Rules of ip6tables.
+	//
+	// Example: 0
+	Ipv6 int `json:"ipv6"`
+}
 
 // RunRequest What the operator agrees to when a phase is run.
 //

@@ -2,7 +2,13 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
 	"net/netip"
+	"os"
+	"strings"
 
 	"github.com/waddle-social/waddle/internal/phase"
 	"github.com/waddle-social/waddle/internal/platform"
@@ -20,15 +26,41 @@ func (n networkView) Seen(ctx context.Context) (api.NetworkView, error) {
 	}
 	v := emptyView()
 	v.Forwarding.Ipv4 = seen.Forwarding
+	if v.Forwarding.Ipv6, err = forwardsIPv6(); err != nil {
+		return api.NetworkView{}, err
+	}
 	for _, l := range seen.Links {
 		v.Links = append(v.Links, api.Link{Name: l.Name, Kind: l.Type, Up: l.Up, Addresses: texts(l.Addresses), Ports: l.Ports})
 	}
 	for _, c := range seen.Chains {
 		for _, r := range c.Rules {
-			v.Rules = append(v.Rules, rule(c.Family, c.Table, c.Name, r.Rule))
+			one := rule(c.Family, c.Table, c.Name, r.Rule)
+			one.Packets, one.Bytes = count(r.Packets), count(r.Bytes)
+			v.Rules = append(v.Rules, one)
 		}
 	}
+	v.ForeignRules = &api.RuleCount{Ipv4: seen.Foreign[netfw.IPv4], Ipv6: seen.Foreign[netfw.IPv6]}
 	return v, nil
+}
+
+// forwardsIPv6 reports whether the kernel routes IPv6. waddle does not want it
+// and does not change it.
+func forwardsIPv6() (bool, error) {
+	switch live, err := os.ReadFile("/proc/sys/net/ipv6/conf/all/forwarding"); {
+	case errors.Is(err, fs.ErrNotExist): // a kernel without IPv6
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("cannot look at IPv6 forwarding: %w", err)
+	default:
+		return strings.TrimSpace(string(live)) != "0", nil
+	}
+}
+
+// count is a counter of the kernel in the contract's type, which has no
+// unsigned numbers.
+func count(n uint64) *int64 {
+	c := int64(min(n, math.MaxInt64))
+	return &c
 }
 
 func (n networkView) Wanted(_ context.Context, p *platform.Platform) (api.NetworkView, error) {
@@ -59,7 +91,7 @@ func rule(f netfw.Family, table, chain, text string) api.FirewallRule {
 	if f == netfw.IPv6 {
 		family = api.FirewallRuleFamilyIpv6
 	}
-	return api.FirewallRule{Family: family, Table: table, Chain: chain, Rule: text, Ours: true}
+	return api.FirewallRule{Family: family, Table: table, Chain: chain, Rule: text}
 }
 
 func texts(in []netip.Prefix) []string {

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/waddle-social/waddle/internal/problem"
 )
@@ -34,7 +35,7 @@ func inspect(path string, current int) error {
 	}
 	version, err := readAll(path, info.Size())
 	switch {
-	case err != nil && (errors.Is(err, bbolt.ErrTimeout) || errors.Is(err, os.ErrPermission)):
+	case err != nil && (errors.Is(err, bolterrors.ErrTimeout) || errors.Is(err, os.ErrPermission)):
 		return openError(path, err)
 	case err != nil:
 		return unusable(path, err)

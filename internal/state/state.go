@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/waddle-social/waddle/internal/problem"
 )
@@ -76,7 +77,7 @@ func open(path string, o Options, steps []migration) (*DB, error) {
 
 func openError(path string, err error) error {
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, bolterrors.ErrTimeout):
 		return problem.Wrap(problem.Unavailable, err, "stop the other waddled first: systemctl stop waddled",
 			"cannot open the state file %s: another process holds it", path)
 	case errors.Is(err, fs.ErrPermission):
