@@ -103,3 +103,27 @@ func TestDriftIsRepairedAndForeignRulesAreLeftAlone(t *testing.T) {
 		})
 	}
 }
+
+func TestTheNetworkShowsWhatTheKernelSays(t *testing.T) {
+	h := newHost(t, lab.Options{Name: "net"})
+	h.start()
+	seen := func() client.NetworkView {
+		t.Helper()
+		answer, err := h.api.GetNetworkWithResponse(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.JSON200.Seen
+	}
+	if f := seen().Forwarding; f.Ipv4 || f.Ipv6 {
+		t.Errorf("on a fresh host forwarding is %+v", f)
+	}
+	h.run("sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; iptables -A INPUT -p tcp --dport 9100 -j ACCEPT")
+	now := seen()
+	if f := now.Forwarding; !f.Ipv4 || !f.Ipv6 {
+		t.Errorf("both were switched on by hand, forwarding is %+v", f)
+	}
+	if now.ForeignRules == nil || now.ForeignRules.Ipv4 != 1 || now.ForeignRules.Ipv6 != 0 {
+		t.Errorf("one rule was added by hand, counted are %+v", now.ForeignRules)
+	}
+}
