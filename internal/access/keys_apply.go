@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
+	"time"
 )
 
 // ApplyKeys installs the platform's keys and takes away those of our block that
@@ -69,7 +71,8 @@ func (d *Driver) CaptureKeys(context.Context) (b KeysBefore, err error) {
 }
 
 // undone is the file as UndoKeys leaves it: our block as it was, lines that
-// others have added since kept.
+// others have added since kept. While passwords are off it is a *ConflictError
+// to take the last key away.
 func (d *Driver) undone(b KeysBefore) (is, want FileState, err error) {
 	if is, err = d.look(b.File.Path); err != nil {
 		return is, want, err
@@ -89,7 +92,21 @@ func (d *Driver) undone(b KeysBefore) (is, want FileState, err error) {
 			want.Exists, want.Mode, want.UID, want.GID = len(left) > 0, is.Mode, is.UID, is.GID
 		}
 	}
-	return is, want, nil
+	return is, want, d.lastKey(is, want)
+}
+
+// lastKey refuses to leave root without a key while we keep passwords off.
+func (d *Driver) lastKey(is, want FileState) error {
+	dropIn, err := d.look(sshdDropIn)
+	if err != nil || string(dropIn.Content) != string(dropInText()) || is.same(want) || want.Exists && opens(parseKeysFile(want.Content)) {
+		return err
+	}
+	return &ConflictError{[]Difference{{Kind: Conflict, Object: "file " + is.Path, Is: "the only keys that log in", Note: "SSH passwords are off, so nobody could log in any more: put the passwords back first"}}}
+}
+
+// opens reports whether a key of the file logs in from anywhere.
+func opens(f keysFile) bool {
+	return slices.ContainsFunc(append(slices.Clone(f.ours), f.foreign...), func(k key) bool { return k.hinders(time.Now()) == "" })
 }
 
 // sameText forgives the newline that a block needed before it.

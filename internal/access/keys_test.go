@@ -394,3 +394,22 @@ func TestKeysThatOpenNoShellFromAnywhereDoNotCount(t *testing.T) {
 		})
 	}
 }
+
+func TestTheLastKeyStaysWhilePasswordsAreOff(t *testing.T) {
+	needRootFiles(t)
+	_, ours := newKey(t, "ours")
+	b := newBox(t, map[string]string{sshdDropIn: string(dropInText())})
+	before, err := b.CaptureKeys(t.Context())
+	must(t, err)
+	must(t, b.ApplyKeys(t.Context(), []string{ours}))
+	var conflict *ConflictError
+	if err := b.UndoKeys(t.Context(), before); !errors.As(err, &conflict) {
+		t.Errorf("the last key was taken away: %v", err)
+	}
+	if left, err := b.ShowUndoKeys(t.Context(), before); err != nil || len(left) != 1 || left[0].Kind != Conflict {
+		t.Errorf("the undo's plan is %v, error %v", left, err)
+	}
+	b.settledKeys([]string{ours})
+	must(t, os.Remove(b.at0(sshdDropIn)))
+	must(t, b.UndoKeys(t.Context(), before))
+}

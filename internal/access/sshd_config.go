@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -99,7 +100,8 @@ func (r *sshdReader) read(path, match string, depth int) error {
 	return nil
 }
 
-// glob lists what an Include leads to, sorted as sshd sorts it.
+// glob lists what an Include leads to, sorted as sshd sorts it; our file among
+// it, whether it is there or not.
 func (r *sshdReader) glob(patterns []string) []string {
 	var out []string
 	for _, p := range patterns {
@@ -108,22 +110,25 @@ func (r *sshdReader) glob(patterns []string) []string {
 		}
 		matches, _ := filepath.Glob(r.d.at(p))
 		var paths []string
-		ours := false
 		for _, m := range matches {
 			path := "/" + strings.TrimPrefix(strings.TrimPrefix(m, filepath.Clean(r.d.root)), "/")
-			if path != sshdDropIn {
-				if match, _ := filepath.Match(p, sshdDropIn); match && r.dropIn != nil && !ours && path > sshdDropIn {
-					paths, ours = append(paths, sshdDropIn), true
-				}
+			if path != sshdDropIn && !hidden(path, p) {
 				paths = append(paths, path)
 			}
 		}
-		if match, _ := filepath.Match(p, sshdDropIn); match && r.dropIn != nil && !ours {
+		if match, _ := filepath.Match(p, sshdDropIn); match && r.dropIn != nil {
 			paths = append(paths, sshdDropIn)
 		}
+		slices.Sort(paths)
 		out = append(out, paths...)
 	}
 	return out
+}
+
+// hidden reports what glob(3) leaves out: a name with a dot in front that the
+// pattern does not have.
+func hidden(path, pattern string) bool {
+	return strings.HasPrefix(filepath.Base(path), ".") && !strings.HasPrefix(filepath.Base(pattern), ".")
 }
 
 // canonical is the keyword in lower case, with its newer name.

@@ -81,21 +81,23 @@ func notIncluded(found []directive) Difference {
 // lookPlace looks at every line about the setting: sshd takes the first global
 // one, and those in Match blocks replace it for whom they match.
 func (s setting) lookPlace(f *Finding, found []directive) {
-	decided := false
-	for _, x := range found {
+	var first *directive
+	for i, x := range found {
 		if x.keyword != s.keyword {
 			continue
 		}
 		switch {
-		case x.file == sshdDropIn:
-			decided = true
 		case x.match != "" && !s.closes(x.value()):
 			f.note("%s: %s %s applies to those whom Match %s matches, and stays", x.place(), s.name, x.value(), x.match)
-		case x.match == "" && !decided && !s.closes(x.value()):
+		case x.match != "":
+		case first == nil && !s.closes(x.value()):
 			f.add(Difference{Kind: Conflict, Object: x.place(), Is: s.name + " " + x.value(), Want: s.name + " " + s.value,
 				Note: "sshd takes the first value that it reads, and this one comes before " + sshdDropIn + ": delete the line"})
-		case x.match == "" && decided && !s.closes(x.value()):
-			f.note("%s: %s %s has no effect behind %s", x.place(), s.name, x.value(), sshdDropIn)
+		case first != nil && !s.closes(x.value()):
+			f.note("%s: %s %s has no effect behind %s", x.place(), s.name, x.value(), first.place())
+		}
+		if first == nil && x.match == "" {
+			first = &found[i]
 		}
 	}
 }
