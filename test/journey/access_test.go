@@ -238,10 +238,11 @@ func (h *host) await(patience time.Duration, what string, ok func() bool) {
 
 // caller sends requests one way.
 type caller struct {
-	t    *testing.T
-	base string
-	head http.Header
-	http *http.Client
+	t     *testing.T
+	base  string
+	head  http.Header
+	http  *http.Client
+	conns *http.Transport // one for each request: no call meets the connection of a daemon that has ended
 }
 
 // overSocket calls over the unix socket as root; wrap may look at what goes through.
@@ -286,12 +287,11 @@ func (h *host) ca() []byte {
 }
 
 func (h *host) caller(base string, t *http.Transport, wrap []func(http.RoundTripper) http.RoundTripper) *caller {
-	t.DisableKeepAlives = true
 	var through http.RoundTripper = t
 	for _, w := range wrap {
 		through = w(through)
 	}
-	return &caller{t: h.t, base: base, head: http.Header{}, http: &http.Client{Transport: through, Timeout: time.Minute}}
+	return &caller{t: h.t, base: base, head: http.Header{}, http: &http.Client{Transport: through, Timeout: time.Minute}, conns: t}
 }
 
 // reply is an answer that was read.
@@ -315,6 +315,7 @@ func (c *caller) do(method, path, body string, headers ...string) *reply {
 }
 
 func (c *caller) try(method, path, body string, headers ...string) (*reply, error) {
+	defer c.conns.CloseIdleConnections()
 	resp, err := c.send(c.t.Context(), method, path, body, headers...)
 	if err != nil {
 		return nil, err

@@ -288,13 +288,12 @@ func (c *ci) whereOperationsWait() (env []string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	daemon := c.overTLS(c.vm, ciAddress, "")
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "https", Host: apiAddress})
 			r.Out.Header.Set("Accept-Encoding", "identity")
 		},
-		Transport: daemon.http.Transport,
+		Transport: c.overTLS(c.vm, ciAddress, "").conns,
 		ModifyResponse: func(r *http.Response) error {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
