@@ -17,7 +17,7 @@ type Config struct {
 
 	Version server.Version
 	Log     *slog.Logger
-	Ready   func()                // called once requests are served; may be nil
+	Ready   func()                // called once the socket takes connections; may be nil
 	Seam    func(op string) error // passed by every side effect; for tests, may be nil
 }
 

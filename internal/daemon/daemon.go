@@ -71,9 +71,6 @@ func (p *parts) run(ctx context.Context) error {
 		defer cancel()
 		return p.engine.Close(grace)
 	})
-	if p.c.Ready != nil {
-		p.c.Ready()
-	}
 	return g.Wait()
 }
 

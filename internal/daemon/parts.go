@@ -57,6 +57,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Version:         c.Version,
 		PlatformSchema:  func() ([]byte, error) { return platform.Schema(), nil },
 		PlatformChanged: p.platformChanged,
+		Ready:           c.Ready,
 		Socket:          c.Socket,
 		Group:           c.Group,
 		TLSDir:          c.tlsDir(),

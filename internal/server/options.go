@@ -79,6 +79,8 @@ type Options struct {
 	PlatformSchema func() ([]byte, error)
 	// PlatformChanged is called after a document was written; may be nil.
 	PlatformChanged func()
+	// Ready is called once the unix socket takes connections; may be nil.
+	Ready func()
 
 	Socket string // path of the unix socket
 	Group  string // whose members may use it beside root; "waddle"
@@ -111,6 +113,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.PlatformChanged == nil {
 		o.PlatformChanged = func() {}
+	}
+	if o.Ready == nil {
+		o.Ready = func() {}
 	}
 	if o.Listen == nil {
 		o.Listen = listenAsPlatformSays(o.Platform)

@@ -43,6 +43,7 @@ func (s *Server) Run(ctx context.Context) error {
 	serveTLS := func(l net.Listener) error { return secure.ServeTLS(l, "", "") }
 	wg.Go(func() { s.follower.Run(work, func(l net.Listener) { s.serve(serveTLS, l) }) })
 	s.o.Log.Info("the API listens", "address", s.o.Socket)
+	s.o.Ready()
 
 	<-ctx.Done()
 	s.drain()
