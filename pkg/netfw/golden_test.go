@@ -79,12 +79,12 @@ func TestInterfacesFile(t *testing.T) {
 }
 
 func TestRuleConfigSaysEverythingThatIsWrong(t *testing.T) {
-	_, err := Rules(RuleConfig{InternalBridge: "vmbr1+", Profile: Lockdown, InternalTCP: []uint16{0}})
+	_, err := Rules(RuleConfig{InternalBridge: "vmbr1+", Profile: "closed", InternalTCP: []uint16{0}})
 	if err == nil {
 		t.Fatal("an empty configuration was taken")
 	}
 	for _, want := range []string{
-		"parts 0x0", `profile "lockdown": allowed are open, initial`, `internal bridge "vmbr1+"`,
+		"parts 0x0", `profile "closed": allowed are open, initial, lockdown, emergency`, `internal bridge "vmbr1+"`,
 		`public bridge ""`, "internal network invalid Prefix", "SSH port 0", "internal TCP port 0",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -137,7 +137,7 @@ func TestTheTransactionsOfAdoptionAndUndo(t *testing.T) {
 	golden(t, "load-adoption.v4", loadInput(before, planConfig(), set.V4, true))
 	fb := FamilyBefore{Family: IPv4}
 	for _, c := range set.V4 {
-		fb.Chains = append(fb.Chains, captureChain(planConfig(), c, before))
+		fb.Chains = append(fb.Chains, captureChain(adoptable(planConfig(), c), c, before))
 	}
 	after, err := parseSave(strings.Replace(string(Render(set.V4)), "*filter\n",
 		"*filter\n-A INPUT -m comment --comment \"of others\" -s 198.51.100.0/24 -j DROP\n", 1))

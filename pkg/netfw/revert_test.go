@@ -62,7 +62,7 @@ func TestUndoOfAnAdoptionIsExactWhateverTheOrder(t *testing.T) {
 		was := rapid.SliceOfN(rapid.SampledFrom(lines), 0, 12).Draw(t, "rules")
 		adopt := rapid.Bool().Draw(t, "adopt")
 		is := saved{{name: "filter", chains: []savedChain{*hookOf(was)}}}
-		before := captureChain(phase0(), c, is)
+		before := captureChain(adoptable(phase0(), c), c, is)
 
 		var load tableLoad
 		load.add(is, phase0(), c, adopt)

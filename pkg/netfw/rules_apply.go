@@ -33,7 +33,8 @@ func (d *Driver) ApplyRules(ctx context.Context, cfg RuleConfig, c Consent) erro
 	if err := d.writeRuleFiles(l, before, c.Adopt); err != nil {
 		return errors.Join(err, d.putFilesBack(before.Files, before.Foreign))
 	}
-	return d.load(ctx, l.tools, inputs, before)
+	swap := pinSwap{want: pinsIn(l.set), is: l.snap.pins, skip: cfg.Parts&PartPins == 0}
+	return d.load(ctx, l.tools, inputs, swap, before)
 }
 
 func (d *Driver) writeRuleFiles(l *rulesLook, before RulesBefore, adopt bool) error {
@@ -50,21 +51,34 @@ func (d *Driver) writeRuleFiles(l *rulesLook, before RulesBefore, adopt bool) er
 		if err != nil {
 			return err
 		}
-		if text := mergeFile(present, fam, l.set.Of(fam), l.cfg.Parts); len(text) > 0 {
+		if text := mergeFile(present, fam, l.boot.Of(fam), l.cfg.Parts); len(text) > 0 {
 			if err := d.ensureFile(name, text, secretMode); err != nil {
 				return err
 			}
 		}
+	}
+	if l.cfg.Parts&PartPins == 0 {
+		return nil
+	}
+	name := d.ruleFile(BridgePins)
+	_, exists, err := d.read(name)
+	if err != nil {
+		return err
+	}
+	if text := pinFile(exists, l.boot.Pins); text != nil {
+		return d.ensureFile(name, text, secretMode)
 	}
 	return nil
 }
 
 // load has both families parsed before the first is loaded. A transaction is
 // one table of one family, so a failure takes back what came before it.
-func (d *Driver) load(ctx context.Context, t *tools, inputs map[Family]string, before RulesBefore) error {
+func (d *Driver) load(ctx context.Context, t *tools, inputs map[Family]string, pins pinSwap, before RulesBefore) error {
 	err := d.eachInput(inputs, func(fam Family, input string) error { return d.restore(ctx, t, fam, input, true) })
 	if err == nil {
-		err = d.eachInput(inputs, func(fam Family, input string) error { return d.restore(ctx, t, fam, input, false) })
+		err = d.loadAround(pins, func() error {
+			return d.eachInput(inputs, func(fam Family, input string) error { return d.restore(ctx, t, fam, input, false) })
+		})
 	}
 	if err == nil {
 		d.log.Info("firewall rules loaded")
@@ -107,5 +121,19 @@ func (d *Driver) takeBack(ctx context.Context, t *tools, before RulesBefore) err
 			}
 		}
 	}
+	if err := d.takePinsBack(before.Pins); err != nil {
+		return err
+	}
 	return d.putFilesBack(before.Files, before.Foreign)
+}
+
+func (d *Driver) takePinsBack(before *PinsBefore) error {
+	if before == nil {
+		return nil
+	}
+	is, err := savedPins()
+	if err != nil || is.same(before.Rules) && is.exists == before.Exists {
+		return err
+	}
+	return d.loadPins(before.Rules)
 }

@@ -10,7 +10,17 @@ type RulesBefore struct {
 	Families []FamilyBefore `json:"families"`
 	Files    []FileState    `json:"files"`   // our rule files
 	Foreign  []ForeignFile  `json:"foreign"` // netfilter-persistent's
+	Pins     *PinsBefore    `json:"pins,omitempty"`
 }
+
+// PinsBefore is our table of the bridge family. Rules in it that waddled did not
+// write are not kept.
+type PinsBefore struct {
+	Exists bool     `json:"exists"`
+	Rules  []string `json:"rules,omitempty"`
+}
+
+func capturePins(is bridgePins) *PinsBefore { return &PinsBefore{is.exists, is.known()} }
 
 // FamilyBefore is the part of it in the kernel.
 type FamilyBefore struct {
@@ -55,15 +65,9 @@ func (d *Driver) captureRules(l *rulesLook) (RulesBefore, error) {
 	var b RulesBefore
 	for _, fam := range families {
 		chains := l.set.Of(fam)
-		fb := FamilyBefore{Family: fam}
-		for _, c := range chains {
-			fb.Chains = append(fb.Chains, captureChain(l.cfg, c, l.snap.rules[fam]))
-		}
-		var err error
-		if l.tools.flavour == NFTables {
-			if fb.Tables, err = nftTables(fam); err != nil {
-				return b, err
-			}
+		fb, err := captureKernel(l.tools, fam, chains, l.snap.rules[fam], func(c Chain) []string { return adoptable(l.cfg, c) })
+		if err != nil {
+			return b, err
 		}
 		b.Families = append(b.Families, fb)
 		s, err := d.captureFile(d.ruleFile(fam))
@@ -75,16 +79,36 @@ func (d *Driver) captureRules(l *rulesLook) (RulesBefore, error) {
 			return b, err
 		}
 	}
-	return b, nil
+	if l.cfg.Parts&PartPins == 0 {
+		return b, nil
+	}
+	b.Pins = capturePins(l.snap.pins)
+	s, err := d.captureFile(d.ruleFile(BridgePins))
+	b.Files = append(b.Files, s)
+	return b, err
 }
 
-func captureChain(cfg RuleConfig, c Chain, is saved) ChainBefore {
+// captureKernel records our chains, with the rules of the built-in chains around
+// the jumps; takes names those of others that ours take over.
+func captureKernel(t *tools, f Family, chains []Chain, is saved, takes func(Chain) []string) (FamilyBefore, error) {
+	fb := FamilyBefore{Family: f}
+	for _, c := range chains {
+		fb.Chains = append(fb.Chains, captureChain(takes(c), c, is))
+	}
+	var err error
+	if t.flavour == NFTables {
+		fb.Tables, err = nftTables(f)
+	}
+	return fb, err
+}
+
+func captureChain(takes []string, c Chain, is saved) ChainBefore {
 	cb := ChainBefore{Table: c.Table, Name: c.Name, Hook: c.Hook}
 	if own := is.chain(c.Table, c.Name); own != nil {
 		cb.Exists, cb.Rules = true, own.texts()
 	}
 	if hook := is.chain(c.Table, c.Hook); hook != nil {
-		takes := append(adoptable(cfg, c), normalText(c.jump()))
+		takes := append(slices.Clone(takes), normalText(c.jump()))
 		for _, r := range hook.rules {
 			cb.Around = append(cb.Around, HookBefore{r.text, slices.Contains(takes, r.normal)})
 		}

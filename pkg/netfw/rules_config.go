@@ -1,13 +1,6 @@
 package netfw
 
-import (
-	"errors"
-	"fmt"
-	"net/netip"
-	"regexp"
-	"slices"
-	"strings"
-)
+import "net/netip"
 
 // Profile says what the host's own services are open to.
 type Profile string
@@ -16,8 +9,8 @@ type Profile string
 const (
 	Open      Profile = "open"      // nothing of ours filters
 	Initial   Profile = "initial"   // phase 0: SSH from anywhere, the rest closed to the public
-	Lockdown  Profile = "lockdown"  // phase 3; reserved, Validate refuses it
-	Emergency Profile = "emergency" // lockdown with named exceptions; reserved, Validate refuses it
+	Lockdown  Profile = "lockdown"  // phase 3: nothing from the public side; the zones of the internal one
+	Emergency Profile = "emergency" // lockdown with named exceptions
 )
 
 // Part is a part of the rules that can be wanted, loaded and undone by itself.
@@ -28,8 +21,9 @@ const (
 	PartInput   Part = 1 << iota // what reaches the host itself (phase 0)
 	PartForward                  // what is forwarded (phase 1)
 	PartNAT                      // masquerade (phase 1)
+	PartPins                     // source addresses bound to the VMs' ports (phase 3)
 
-	AllParts = PartInput | PartForward | PartNAT
+	AllParts = PartInput | PartForward | PartNAT | PartPins
 )
 
 // RuleConfig is what the rules follow from.
@@ -42,43 +36,40 @@ type RuleConfig struct {
 	InternalCIDR   netip.Prefix // 10.10.0.0/24, IPv4
 	PublicBridge   string       // vmbr0
 	SSHPort        uint16       // open from anywhere in the initial profile
-	InternalTCP    []uint16     // the host's TCP ports that InternalCIDR may reach
+	InternalTCP    []uint16     // the host's TCP ports that InternalCIDR may reach in the initial profile
+
+	// Boot is the profile of the rule files when the one in the kernel is not
+	// to survive a boot, as while a change is not confirmed. Zero is Profile,
+	// and of Emergency, which never survives, Lockdown.
+	Boot Profile
+
+	InternalAddress netip.Addr // the host's own on the internal bridge, 10.10.0.1; no VM may use it
+	InternalOpen    bool       // lockdown.internal: open: the internal bridge is one trusted zone
+	Zones           Zones      // in lockdown, unless InternalOpen
+	Exceptions      []Exception
+	// Pins say which addresses each VM may use, by VMID, on all its ports
+	// (tap<vmid>i<n>, fwpr<vmid>p<n>). An address of several VMs, as a
+	// floating one, passes from each of them. Addresses that nobody is pinned
+	// to are free. They hold in every profile but open.
+	Pins map[int][]netip.Addr
 }
 
-// interfaceName is what iptables takes as the name of one interface: no
-// trailing + (a wildcard), at most 15 bytes (IFNAMSIZ).
-var interfaceName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$`)
+// Zones are the parts of the internal network that may reach something of the
+// host in lockdown. Everybody else there reaches nothing.
+type Zones struct {
+	Teleport Zone // SSH, 8006, waddled's API
+	Nodes    Zone // iSCSI 3260, the endpoint of democratic-csi
+}
 
-// Validate returns everything that is wrong with c.
-func (c RuleConfig) Validate() error {
-	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Parts == 0 || c.Parts&^AllParts != 0 {
-		bad("parts %#x: name at least one of input, forward, nat", uint8(c.Parts))
-	}
-	if c.Profile != Open && c.Profile != Initial {
-		bad("profile %q: allowed are %s, %s", c.Profile, Open, Initial)
-	}
-	for what, name := range map[string]string{"internal bridge": c.InternalBridge, "public bridge": c.PublicBridge} {
-		if !interfaceName.MatchString(name) {
-			bad("%s %q: not the name of an interface", what, name)
-		}
-	}
-	if c.InternalBridge == c.PublicBridge {
-		bad("internal and public bridge are both %q", c.InternalBridge)
-	}
-	if !c.InternalCIDR.IsValid() || !c.InternalCIDR.Addr().Is4() || c.InternalCIDR != c.InternalCIDR.Masked() || c.InternalCIDR.Bits() == 0 {
-		bad("internal network %s: not an IPv4 network", c.InternalCIDR)
-	}
-	if c.SSHPort == 0 {
-		bad("SSH port 0: allowed are 1 to 65535")
-	}
-	if slices.Contains(c.InternalTCP, 0) {
-		bad("internal TCP port 0: allowed are 1 to 65535")
-	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("cannot make firewall rules: %w", err)
-	}
-	return nil
+// Zone is some addresses on the internal bridge, of either family, and the
+// host's TCP ports that they may reach.
+type Zone struct {
+	Addresses []netip.Addr
+	TCP       []uint16
+}
+
+// Exception opens the Proxmox UI or SSH to some sources in an emergency.
+type Exception struct {
+	Sources []netip.Prefix // of either family
+	TCP     []uint16       // 8006, SSHPort
 }

@@ -6,14 +6,20 @@ import (
 )
 
 func (d *Driver) ruleFile(f Family) string {
-	if f == IPv6 {
+	switch f {
+	case IPv6:
 		return path.Join(d.rulesDir, "rules.v6")
+	case BridgePins:
+		return path.Join(d.rulesDir, "rules.bridge")
 	}
 	return path.Join(d.rulesDir, "rules.v4")
 }
 
 // ownChains are all chains of ours in a family, without rules.
 func ownChains(f Family) []Chain {
+	if f == BridgePins {
+		return []Chain{{Part: PartPins, Table: pinTable, Name: pinChain, Hook: pinHook}}
+	}
 	out := []Chain{
 		{Part: PartInput, Table: "filter", Name: inputChain, Hook: "INPUT"},
 		{Part: PartForward, Table: "filter", Name: forwardChain, Hook: "FORWARD"},
@@ -44,6 +50,15 @@ func mergeFile(present []byte, f Family, chains []Chain, parts Part) []byte {
 	}
 	slices.SortStableFunc(all, func(a, b Chain) int { return int(a.Part) - int(b.Part) })
 	return Render(all)
+}
+
+// pinFile renders the rule file of the pins, nil when none is needed: a file that
+// is there and should pin nothing says so.
+func pinFile(exists bool, chains []Chain) []byte {
+	if len(chains) == 0 && !exists {
+		return nil
+	}
+	return Render(chains)
 }
 
 // fileHas reports whether the rule file has the chain: then it is ours already.

@@ -11,6 +11,9 @@ func inputRules(c RuleConfig, f Family) []string {
 	if c.Profile == Open {
 		return nil
 	}
+	if c.Profile != Initial {
+		return lockdownRules(c, f)
+	}
 	r := []string{
 		"-i lo -j ACCEPT",
 		"-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",

@@ -22,6 +22,7 @@ func (d *Driver) LookRules(ctx context.Context, cfg RuleConfig) (Finding, error)
 type rulesLook struct {
 	cfg   RuleConfig
 	set   RuleSet
+	boot  RuleSet // of the rule files
 	snap  *snapshot
 	tools *tools
 }
@@ -32,19 +33,29 @@ func (d *Driver) lookRules(ctx context.Context, cfg RuleConfig) (Finding, *rules
 	if err != nil {
 		return f, nil, err
 	}
+	boot, err := Rules(cfg.boot())
+	if err != nil {
+		return f, nil, err
+	}
 	snap, t, err := d.snapshotRules(ctx)
 	if err != nil {
 		return f, nil, err
 	}
 	for _, fam := range families {
-		if err := d.lookFamily(&f, cfg, fam, set.Of(fam), snap.rules[fam]); err != nil {
+		if err := d.lookFamily(&f, cfg, fam, set.Of(fam), boot.Of(fam), snap.rules[fam]); err != nil {
 			return f, nil, err
 		}
 	}
-	return f, &rulesLook{cfg, set, snap, t}, nil
+	if cfg.Parts&PartPins != 0 {
+		lookPins(&f, pinsIn(set), snap.pins)
+		if err := d.lookPinFile(&f, boot.Pins); err != nil {
+			return f, nil, err
+		}
+	}
+	return f, &rulesLook{cfg, set, boot, snap, t}, nil
 }
 
-func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains []Chain, is saved) error {
+func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains, boot []Chain, is saved) error {
 	file, exists, err := d.read(d.ruleFile(fam))
 	if err != nil {
 		return err
@@ -56,10 +67,21 @@ func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains []Cha
 		lookJump(f, fam, c, hook)
 		lookForeignRules(f, fam, cfg, c, hook, own != nil || fileHas(file, c))
 	}
-	if want := mergeFile(file, fam, chains, cfg.Parts); !bytes.Equal(file, want) {
+	if want := mergeFile(file, fam, boot, cfg.Parts); !bytes.Equal(file, want) {
 		f.add(Difference{Kind: createOrChange(exists), Object: "file " + d.ruleFile(fam), Is: string(file), Want: string(want)})
 	}
 	return d.lookPersisted(f, cfg, fam, chains, is, file)
+}
+
+func (d *Driver) lookPinFile(f *Finding, chains []Chain) error {
+	file, exists, err := d.read(d.ruleFile(BridgePins))
+	if err != nil {
+		return err
+	}
+	if want := pinFile(exists, chains); !bytes.Equal(file, want) {
+		f.add(Difference{Kind: createOrChange(exists), Object: "file " + d.ruleFile(BridgePins), Is: string(file), Want: string(want)})
+	}
+	return nil
 }
 
 func ruleObject(fam Family, table, chain string) string {

@@ -21,6 +21,11 @@ func (d *Driver) ShowUndoRules(ctx context.Context, b RulesBefore) ([]Difference
 			out = append(out, undoChain(snap.rules[fb.Family], fb.Family, c)...)
 		}
 	}
+	if b.Pins != nil {
+		var f Finding
+		lookPins(&f, b.Pins.Rules, snap.pins)
+		out = append(out, f.Differences...)
+	}
 	return out, nil
 }
 

@@ -10,30 +10,38 @@ type Family string
 
 // The families, by the names that nftables has for them.
 const (
-	IPv4 Family = "ip"
-	IPv6 Family = "ip6"
+	IPv4       Family = "ip"
+	IPv6       Family = "ip6"
+	BridgePins Family = "bridge" // which port may use which source address; nftables only
 )
 
+// families are those of iptables.
 var families = []Family{IPv4, IPv6}
 
 // Chain is one chain of ours and the built-in chain that jumps to it.
 type Chain struct {
 	Part  Part
-	Table string // filter, nat
+	Table string // filter, nat; of pins our own
 	Name  string
-	Hook  string   // INPUT, FORWARD, POSTROUTING
-	Rules []string // as iptables-save prints them, without -A and the chain
+	Hook  string   // INPUT, FORWARD, POSTROUTING, prerouting
+	Rules []string // as iptables-save prints them, without -A and the chain; of pins as nft does
 }
 
 func (c Chain) jump() string { return "-j " + c.Name }
 
-// RuleSet is what is wanted of both families.
-type RuleSet struct{ V4, V6 []Chain }
+// RuleSet is what is wanted of each family.
+type RuleSet struct {
+	V4, V6 []Chain
+	Pins   []Chain // one chain, or none when nothing is pinned
+}
 
 // Of returns the chains of a family.
 func (s RuleSet) Of(f Family) []Chain {
-	if f == IPv6 {
+	switch f {
+	case IPv6:
 		return s.V6
+	case BridgePins:
+		return s.Pins
 	}
 	return s.V4
 }
@@ -62,14 +70,23 @@ func Rules(c RuleConfig) (RuleSet, error) {
 	if c.Parts&PartNAT != 0 {
 		s.V4 = append(s.V4, Chain{PartNAT, "nat", postroutingChain, "POSTROUTING", natRules(c)})
 	}
+	if c.Parts&PartPins != 0 && c.Profile != Open {
+		if rules := pinRules(c); len(rules) > 0 {
+			s.Pins = []Chain{{PartPins, pinTable, pinChain, pinHook, rules}}
+		}
+	}
 	return s, nil
 }
 
 var tables = []string{"filter", "nat"}
 
-// Render returns the input for iptables-restore --noflush that loads the chains
-// into a host where they are not yet: the rule file for the boot.
+// Render returns the rule file for the boot: the input for iptables-restore
+// --noflush that loads the chains into a host where they are not yet, or for
+// nft -f when they are pins.
 func Render(chains []Chain) []byte {
+	if len(chains) > 0 && chains[0].Part == PartPins {
+		return renderPins(chains[0])
+	}
 	var b strings.Builder
 	b.WriteString("# Written by waddled before it loads them; changes made here are put back.\n" +
 		"# Loads on a host without these chains: iptables-restore --noflush (IPv6: ip6tables-restore).\n")

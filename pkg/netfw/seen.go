@@ -76,6 +76,7 @@ func (d *Driver) Seen(ctx context.Context) (Seen, error) {
 	for _, fam := range families {
 		s.addRules(fam, snap.rules[fam])
 	}
+	s.addPins(snap.pins)
 	return s, nil
 }
 
@@ -105,6 +106,18 @@ func seenLinks() ([]SeenLink, error) {
 	}
 	slices.SortFunc(out, func(a, b SeenLink) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// addPins shows the table of the bridge family as a chain that is always asked first.
+func (s *Seen) addPins(is bridgePins) {
+	if !is.exists {
+		return
+	}
+	sc := SeenChain{Family: BridgePins, Table: pinTable, Name: pinChain, Jumps: 1, First: true}
+	for _, r := range is.chain.rules {
+		sc.Rules = append(sc.Rules, SeenRule{r.text, r.packets, r.bytes})
+	}
+	s.Chains = append(s.Chains, sc)
 }
 
 func (s *Seen) addRules(fam Family, is saved) {

@@ -6,6 +6,7 @@ import "context"
 type snapshot struct {
 	generation uint32 // 0 with the legacy flavour, which has none
 	rules      map[Family]saved
+	pins       bridgePins
 }
 
 // snapshotRules lists the rules of both families. With the nf_tables flavour it
@@ -50,5 +51,7 @@ func (d *Driver) freshSnapshot(ctx context.Context, t *tools) (*snapshot, error)
 		}
 		s.rules[f] = rules
 	}
-	return s, nil
+	var err error
+	s.pins, err = savedPins()
+	return s, err
 }
