@@ -1,0 +1,41 @@
+package csigate
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"net/netip"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// extension is where the fingerprint of the key is kept for the audit.
+const extension = "key-fingerprint"
+
+var errNotAllowed = errors.New("this key or user may not log in here")
+
+func (s *Server) sshConfig() *ssh.ServerConfig {
+	c := &ssh.ServerConfig{ServerVersion: "SSH-2.0-waddle", MaxAuthTries: 6}
+	c.PublicKeyCallback = func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+		if meta.User() != User || !bytes.Equal(key.Marshal(), s.o.ClientKey.Marshal()) {
+			return nil, errNotAllowed
+		}
+		return &ssh.Permissions{Extensions: map[string]string{extension: ssh.FingerprintSHA256(key)}}, nil
+	}
+	c.AddHostKey(s.o.HostKey)
+	return c
+}
+
+// allowed reports whether a peer may connect at all.
+func (s *Server) allowed(peer net.Addr) bool {
+	at, err := netip.ParseAddrPort(peer.String())
+	if err != nil {
+		return false
+	}
+	for _, p := range s.o.From {
+		if p.Contains(at.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
