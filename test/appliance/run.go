@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -53,27 +54,46 @@ func (vm *VM) Run(ctx context.Context, line string) (string, error) {
 	return strings.TrimSuffix(stdout.String(), "\n"), err
 }
 
+// cancelGrace is how long a session may take to end when its context has.
+const cancelGrace = 5 * time.Second
+
 // Exec runs a command in the guest and returns when it has ended. Several may
 // run at once. The end of ctx ends the session and with it, at its next write
-// or read, the command.
+// or read, the command; a guest that does not answer even then loses its
+// connection.
 func (vm *VM) Exec(ctx context.Context, c Command) error {
 	client := vm.connection()
 	if client == nil {
 		return fmt.Errorf("cannot run %q: the guest is off", c.Line)
 	}
+	done := make(chan error, 1)
+	go func() { done <- runSession(ctx, client, c) }()
+	select {
+	case err := <-done:
+		return vm.explain(err)
+	case <-ctx.Done():
+	}
+	given := fmt.Errorf("gave up on %q: %w", c.Line, context.Cause(ctx))
+	select {
+	case <-done:
+	case <-time.After(cancelGrace):
+		_ = client.Close()
+		<-done // c's writers are the caller's again
+		given = fmt.Errorf("%w; the guest does not answer any more", given)
+	}
+	return vm.explain(given)
+}
+
+func runSession(ctx context.Context, client *ssh.Client, c Command) error {
 	session, err := client.NewSession()
 	if err != nil {
-		return vm.explain(fmt.Errorf("cannot run %q: the guest does not answer: %w", c.Line, err))
+		return fmt.Errorf("cannot run %q: the guest does not answer: %w", c.Line, err)
 	}
 	defer session.Close()
 	stop := context.AfterFunc(ctx, func() { session.Close() })
 	defer stop()
 	session.Stdin, session.Stdout, session.Stderr = c.Stdin, c.Stdout, c.Stderr
-	err = session.Run(c.Line)
-	if ctx.Err() != nil {
-		return fmt.Errorf("gave up on %q: %w", c.Line, context.Cause(ctx))
-	}
-	return vm.explain(asExitError(c.Line, err))
+	return asExitError(c.Line, session.Run(c.Line))
 }
 
 func asExitError(line string, err error) error {
