@@ -35,13 +35,14 @@ type Driver struct {
 	seam  func(op string) error
 	start Run
 	log   *slog.Logger
+	cost  string // of a password's hash
 
 	write sync.Mutex // one change at a time
 }
 
 // New returns a driver. It touches nothing yet.
 func New(o Options) *Driver {
-	d := &Driver{root: o.Root, proc: o.Proc, seam: o.Seam, start: o.Run, log: o.Log}
+	d := &Driver{root: o.Root, proc: o.Proc, seam: o.Seam, start: o.Run, log: o.Log, cost: yescryptCost}
 	if d.root == "" {
 		d.root = "/"
 	}

@@ -2,14 +2,11 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -83,17 +80,14 @@ func (d *Driver) keyLogin(ctx context.Context, keys []key) (Login, bool, error) 
 	return last, !last.At.IsZero(), nil
 }
 
-// logins reads root's logins by key since a time: from the journal where there
-// is one, and from the files that rsyslog writes.
+// logins reads root's logins by key since a time: from the journal where systemd
+// runs, else from the files that a syslog daemon writes, to which any local
+// process can add a line.
 func (d *Driver) logins(ctx context.Context, since time.Time) ([]Login, error) {
-	var out []Login
 	if d.exists(systemdRuns) {
-		fromJournal, err := d.journal(ctx, since)
-		if err != nil {
-			return nil, err
-		}
-		out = fromJournal
+		return d.journal(ctx, since)
 	}
+	var out []Login
 	for _, path := range []string{"/var/log/auth.log.1", "/var/log/auth.log"} {
 		b, err := os.ReadFile(d.at(path))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -116,69 +110,4 @@ func login(at time.Time, message string) (Login, bool) {
 		return Login{}, false
 	}
 	return Login{At: at, From: m[1], Key: m[2]}, true
-}
-
-// journal asks for what processes called sshd and run by root have logged: the
-// journal takes name and user from the kernel, so nobody else can write such
-// lines. Since OpenSSH 9.8 a session is a program of its own.
-func (d *Driver) journal(ctx context.Context, since time.Time) ([]Login, error) {
-	text, err := d.run(ctx, "journalctl", "--no-pager", "--quiet", "-o", "json", "--since=@"+strconv.FormatInt(since.Unix(), 10),
-		"_UID=0", "_COMM=sshd", "+", "_UID=0", "_COMM=sshd-session")
-	if err != nil {
-		return nil, fmt.Errorf("cannot look for logins in the journal: %w", err)
-	}
-	var out []Login
-	for line := range strings.Lines(text) {
-		var entry struct {
-			Message any    `json:"MESSAGE"` // an array of numbers when it is no text
-			Micros  string `json:"__REALTIME_TIMESTAMP"`
-		}
-		if err := json.Unmarshal([]byte(line), &entry); err != nil {
-			return nil, fmt.Errorf("cannot read what journalctl printed: %w", err)
-		}
-		message, _ := entry.Message.(string)
-		micros, err := strconv.ParseInt(entry.Micros, 10, 64)
-		if err != nil {
-			continue
-		}
-		if l, ok := login(time.UnixMicro(micros), message); ok {
-			out = append(out, l)
-		}
-	}
-	return out, nil
-}
-
-// logLine is a line of auth.log: time, host, program and message.
-var logLine = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\S+|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) \S+ sshd(?:-session)?\[\d+\]: (.*)$`)
-
-func authLog(text string, now time.Time) []Login {
-	var out []Login
-	for line := range strings.Lines(text) {
-		m := logLine.FindStringSubmatch(strings.TrimRight(line, "\n"))
-		if m == nil {
-			continue
-		}
-		at, err := logTime(m[1], now)
-		if err != nil {
-			continue
-		}
-		if l, ok := login(at, m[2]); ok {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
-// logTime reads the time of a line: RFC 3339, which Debian's rsyslog writes
-// since 12, or the older form without a year, which is then the last that is
-// not in the future.
-func logTime(text string, now time.Time) (time.Time, error) {
-	if text[0] >= '0' && text[0] <= '9' {
-		return time.Parse(time.RFC3339Nano, text)
-	}
-	t, err := time.ParseInLocation("2006 Jan _2 15:04:05", strconv.Itoa(now.Year())+" "+text, now.Location())
-	if err == nil && t.After(now) {
-		t = t.AddDate(-1, 0, 0)
-	}
-	return t, err
 }

@@ -70,8 +70,10 @@ func (d *Driver) RootPasswordSet(context.Context) (time.Time, bool, error) {
 	return at, ours, nil
 }
 
-// SetRootPassword makes root's password what it is given and forgets it. The
-// password is kept nowhere: only its yescrypt hash, where every Linux has it.
+// SetRootPassword makes root's password what it is given and overwrites that: who
+// wants to show it calls Reveal before. It is kept nowhere: only its yescrypt
+// hash, where every Linux has it. A caller that dies before the password was shown
+// sets another one.
 func (d *Driver) SetRootPassword(_ context.Context, password Secret) error {
 	defer password.Forget()
 	if why := unfit(password.text); why != "" {
@@ -81,7 +83,7 @@ func (d *Driver) SetRootPassword(_ context.Context, password Secret) error {
 	defer d.write.Unlock()
 	now := time.Now()
 	salt := newSalt()
-	h, err := hash(password, salt)
+	h, err := d.hash(password, salt)
 	if err != nil {
 		return err
 	}

@@ -74,12 +74,10 @@ const yescryptCost = "$y$j9T$"
 // saltOf returns the salt of a yescrypt hash, "" for any other. A salt is random
 // and says nothing about the password.
 func saltOf(hash string) string {
-	rest, ok := strings.CutPrefix(hash, yescryptCost)
-	salt, _, whole := strings.Cut(rest, "$")
-	if !ok || !whole {
-		return ""
+	if f := strings.Split(hash, "$"); len(f) == 5 && f[1] == "y" {
+		return f[3]
 	}
-	return salt
+	return ""
 }
 
 func newSalt() string {
@@ -89,9 +87,10 @@ func newSalt() string {
 }
 
 // hash is crypt(3) with yescrypt, in this process: no argument list, no pipe and
-// no other program ever has the password.
-func hash(password Secret, salt string) (string, error) {
-	h, err := yescrypt.Hash(password.text, []byte(yescryptCost+salt))
+// no other program ever has the password, and no PAM module judges it anew. An
+// undo needs the file, the lock and a hash too, which chpasswd could not give.
+func (d *Driver) hash(password Secret, salt string) (string, error) {
+	h, err := yescrypt.Hash(password.text, []byte(d.cost+salt))
 	if err != nil {
 		return "", errors.New("cannot hash the password with yescrypt") // the cause could quote it
 	}
