@@ -1,0 +1,72 @@
+package confirm
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/waddle-social/waddle/pkg/netfw"
+)
+
+// Boot loads the last confirmed rules, before the network is up. A pending
+// change counts as not confirmed, an emergency as over. When the state or the
+// rules are damaged it loads the built-in lockdown, and returns the
+// *DamagedError beside having loaded it. It writes nothing that it needs.
+func (f *Firewall) Boot(ctx context.Context) error {
+	unlock, err := f.lock(ctx, lockWait)
+	if err == nil {
+		defer unlock()
+	} else {
+		// Whatever is wrong with /run, a host must not come up open.
+		f.log.Error("loading the rules without the lock", "error", err)
+	}
+	s, err := f.read()
+	var set *netfw.RuleSet
+	if err == nil {
+		set, err = f.confirmedRules(s)
+	}
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		return errors.Join(err, f.bootClosed(ctx, damaged))
+	}
+	if err != nil {
+		return err
+	}
+	if set == nil && s.Pending == nil && f.readEmergency() == nil {
+		f.log.Info("no firewall rules to load: no profile was set yet")
+		return nil
+	}
+	if set == nil {
+		set = &netfw.RuleSet{}
+	}
+	if err := f.load(ctx, *set, "the last confirmed rules"); err != nil {
+		return errors.Join(err, f.bootClosed(ctx, err))
+	}
+	f.forget(s)
+	return nil
+}
+
+// bootClosed is the last resort.
+func (f *Firewall) bootClosed(ctx context.Context, why error) error {
+	f.log.Error("THE SAVED FIREWALL RULES CANNOT BE USED: THE BUILT-IN LOCKDOWN IS LOADED, the console is the way in", "error", why)
+	return f.load(ctx, netfw.BuiltinLockdown(), "the built-in lockdown")
+}
+
+// forget records what the boot has ended. It may be too early in the boot for a
+// disk that can be written to; then it is over all the same.
+func (f *Firewall) forget(s State) {
+	if e := f.readEmergency(); e != nil {
+		_ = f.remove(f.run, append([]string{emergencyFile}, changeNames(e.ID)...)...) // read again, it is over
+	}
+	if p := s.Pending; p != nil {
+		s.Pending = nil
+		s.Last = &Outcome{ID: p.ID, Profile: p.Profile, Result: WasRolledBack, Reason: "the boot came before the confirmation", At: f.clock.Wall().Round(time.Millisecond)}
+		f.log.Warn("the firewall change was not confirmed before the boot", "id", p.ID, "profile", p.Profile)
+		if err := f.writeState(s); err != nil {
+			f.log.Warn("the rollback is not recorded; it counts all the same", "id", p.ID, "error", err)
+		}
+	}
+	if _, err := f.settle(s); err != nil {
+		f.log.Warn("cannot write the boot files", "error", err)
+	}
+}

@@ -1,0 +1,65 @@
+package confirm
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Proof is why a confirmation shows that the new rules let the operator in.
+type Proof struct {
+	// OpenedAt is the Boottime at which the confirming connection was accepted.
+	OpenedAt time.Duration
+	// Console says that the operator is at the console, which no rule closes.
+	Console bool
+}
+
+// Confirm makes the pending change the one that boots and rollbacks go back to.
+// It counts only over a connection that was opened after the change was loaded,
+// or on the console (*ProofError). One that was confirmed already is no error;
+// one that is not pending is a *NotPendingError.
+func (f *Firewall) Confirm(ctx context.Context, id string, proof Proof) error {
+	unlock, err := f.lock(ctx, lockWait)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, err := f.settled(ctx)
+	if err != nil {
+		return err
+	}
+	if s.Confirmed != nil && s.Confirmed.ID == id {
+		return nil
+	}
+	if s.Pending == nil || s.Pending.ID != id {
+		return &NotPendingError{ID: id, Last: s.Last}
+	}
+	if !proof.Console && proof.OpenedAt <= s.Pending.LoadedAt {
+		return &ProofError{id, "this connection was open before the change, so it does not show that the new rules let you in; open a new one", s.Pending.Deadline.Wall}
+	}
+	return f.commit(ctx, s)
+}
+
+// commit records the confirmation, which is the one write that counts, and then
+// makes the boot files say the same.
+func (f *Firewall) commit(ctx context.Context, s State) error {
+	p := s.Pending
+	if _, ok := f.alive(p); !ok {
+		return joined(&NotPendingError{ID: p.ID}, f.back(ctx, s, "not confirmed in time"))
+	}
+	now := f.clock.Wall().Round(time.Millisecond)
+	next := State{
+		Version:   stateVersion,
+		Confirmed: &Confirmed{ID: p.ID, Profile: p.Profile, At: now, By: p.By, Sums: p.Sums, Unsettled: true},
+		Last:      &Outcome{ID: p.ID, Profile: p.Profile, Result: WasConfirmed, Reason: "confirmed in time", At: now},
+	}
+	if err := f.writeState(next); err != nil {
+		return fmt.Errorf("cannot confirm the firewall change %s: %w", p.ID, err)
+	}
+	f.log.Warn("firewall change is confirmed", "id", p.ID, "profile", p.Profile)
+	if _, err := f.settle(next); err != nil {
+		f.log.Error("the boot files do not say yet what was confirmed; the boot reads the change's own", "id", p.ID, "error", err)
+	}
+	f.disarm(ctx, p.ID, p.Guard)
+	return nil
+}

@@ -1,0 +1,72 @@
+package confirm
+
+import (
+	"fmt"
+	"time"
+)
+
+// ConflictError says that another change or an emergency is in force. Nothing
+// was changed.
+type ConflictError struct {
+	ID    string // of the other one
+	What  string // "the change to lockdown", "the emergency"
+	By    string
+	Until time.Time
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("cannot change the firewall: %s %s by %s is in force until %s: confirm it or roll it back first",
+		e.What, e.ID, orSomebody(e.By), e.Until.Format(time.RFC3339))
+}
+
+func orSomebody(by string) string {
+	if by == "" {
+		return "somebody"
+	}
+	return by
+}
+
+// DamagedError says that the truth on disk cannot be read. What is loaded stays;
+// a boot loads the built-in lockdown.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("cannot trust %s: %v; the rules that are loaded stay, the next boot loads the built-in lockdown: "+
+		"put the file back from a backup, or move the directory away on the console and set a profile again", e.Path, e.Err)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// InvalidError says what is wrong with a request. Nothing was changed.
+type InvalidError struct{ Detail string }
+
+func (e *InvalidError) Error() string { return e.Detail }
+
+func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprintf(format, args...)} }
+
+// NotPendingError says that no change of that id waits for a confirmation.
+type NotPendingError struct {
+	ID   string
+	Last *Outcome // how the last change ended; may be nil
+}
+
+func (e *NotPendingError) Error() string {
+	if e.Last != nil && e.Last.ID == e.ID {
+		return fmt.Sprintf("no firewall change %s is pending: it was %s at %s (%s)", e.ID, e.Last.Result, e.Last.At.Format(time.RFC3339), e.Last.Reason)
+	}
+	return fmt.Sprintf("no firewall change %s is pending", e.ID)
+}
+
+// ProofError says that a confirmation proves nothing. The change stays pending.
+type ProofError struct {
+	ID     string
+	Detail string
+	Until  time.Time
+}
+
+func (e *ProofError) Error() string {
+	return fmt.Sprintf("cannot confirm the firewall change %s: %s; it rolls back at %s", e.ID, e.Detail, e.Until.Format(time.RFC3339))
+}

@@ -1,0 +1,137 @@
+package confirm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Guarding is the guard's process: it sleeps until at, a time of CLOCK_BOOTTIME,
+// and then does Guarded. It hears no signal that can be ignored: whoever stops
+// the daemon by its name must not stop this.
+func (f *Firewall) Guarding(ctx context.Context, id string, at time.Duration) error {
+	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGPIPE, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-900"), 0) // best effort: others go first
+	timer, err := alarm(at)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = timer.Close() }()
+	if _, err := os.Stdout.WriteString(readyLine); err != nil {
+		return fmt.Errorf("cannot say that the guard is armed: %w", err)
+	}
+	if err := toNowhere(unix.Stdout); err != nil {
+		return err
+	}
+	if _, err := timer.Read(make([]byte, 8)); err != nil {
+		return fmt.Errorf("cannot wait for the deadline: %w", err)
+	}
+	return f.Guarded(ctx, id)
+}
+
+// alarm is a timerfd, which no jump of the wall clock and no suspend delays.
+func alarm(at time.Duration) (*os.File, error) {
+	fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+	if err != nil {
+		return nil, fmt.Errorf("timerfd_create: %w", err)
+	}
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(at, 1)))}
+	if err := unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
+		return nil, errors.Join(fmt.Errorf("timerfd_settime: %w", err), unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), "timerfd"), nil
+}
+
+// toNowhere lets go of the pipe to whoever started us.
+func toNowhere(fd int) error {
+	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Dup3(int(null.Fd()), fd, 0), null.Close())
+}
+
+const (
+	guardPause   = 100 * time.Millisecond // between tries
+	guardSlowest = 2 * time.Second
+)
+
+// Guarded expires what is due and tries again until the rules are right. When
+// the lock's holder is frozen it rolls back without the lock, and again once it
+// has it, as the holder may go on and load its rules in between.
+func (f *Firewall) Guarded(ctx context.Context, id string) error {
+	for pause := guardPause; ; pause = min(2*pause, guardSlowest) {
+		err := f.guarded(ctx, id)
+		if err == nil {
+			return nil
+		}
+		f.log.Error("the firewall is not rolled back yet", "id", id, "error", err, "again", pause)
+		if errors.Is(err, errLocked) {
+			pause = guardPause
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (f *Firewall) guarded(ctx context.Context, id string) error {
+	unlock, err := f.lock(ctx, frozenFor)
+	if err != nil {
+		return errors.Join(err, f.withoutLock(ctx))
+	}
+	defer unlock()
+	err = f.expireLocked(ctx)
+	var damaged *DamagedError
+	if errors.As(err, &damaged) {
+		return f.guardDamaged(ctx, id, damaged)
+	}
+	if err != nil {
+		return err
+	}
+	return f.again(ctx)
+}
+
+// withoutLock loads what should be there when a change or an emergency is
+// overdue. It writes nothing.
+func (f *Firewall) withoutLock(ctx context.Context) error {
+	s, err := f.read()
+	if err != nil {
+		return err
+	}
+	e := f.readEmergency()
+	over := e != nil && !f.clock.ahead(e.Until)
+	late := s.Pending != nil && !f.clock.ahead(s.Pending.Deadline)
+	if !over && !late {
+		return nil
+	}
+	return f.loadFormer(ctx, s)
+}
+
+// again loads once more what is wanted: without the lock we may have loaded
+// what a confirmation at the last moment has overtaken.
+func (f *Firewall) again(ctx context.Context) error {
+	w, err := f.Wanted(ctx)
+	if err != nil || w.LiveRules == nil {
+		return err
+	}
+	return f.load(ctx, *w.LiveRules, "what is wanted")
+}
+
+// guardDamaged rolls back although the state cannot be read: what is in the boot
+// files is right whether the change was confirmed or not.
+func (f *Firewall) guardDamaged(ctx context.Context, id string, damaged *DamagedError) error {
+	set, err := f.readBootFiles(false)
+	if err != nil || set == nil {
+		f.log.Error("the guard can do nothing: state and boot files are damaged or missing; the rules stay as they are", "id", id, "error", damaged)
+		return nil
+	}
+	return f.load(ctx, *set, "the boot files, as the state is damaged")
+}

@@ -1,0 +1,70 @@
+package confirm
+
+import (
+	"context"
+	"os"
+	"slices"
+)
+
+// settled reads the state and finishes what was left unfinished: what is due is
+// rolled back, and the boot files say what is confirmed. Under the lock.
+func (f *Firewall) settled(ctx context.Context) (State, error) {
+	s, err := f.read()
+	if err != nil {
+		return s, err
+	}
+	if s, err = f.expire(ctx, s); err != nil {
+		return s, err
+	}
+	next, err := f.settle(s)
+	if err != nil {
+		// What is confirmed is read from the change's own files until it works.
+		f.log.Warn("cannot write the boot files", "error", err)
+		return s, nil
+	}
+	return next, nil
+}
+
+// settle makes the boot files say what is confirmed and takes old files away.
+func (f *Firewall) settle(s State) (State, error) {
+	if s.Confirmed != nil && s.Confirmed.Unsettled {
+		set, err := readChange(f.dir, s.Confirmed.ID, s.Confirmed.Sums)
+		if err != nil {
+			return s, &DamagedError{f.dir, err}
+		}
+		if err := f.writeBootFiles(set); err != nil {
+			return s, err
+		}
+		c := *s.Confirmed
+		c.Unsettled = false
+		s.Confirmed = &c
+		if err := f.writeState(s); err != nil {
+			return s, err
+		}
+	}
+	return s, f.tidy(s)
+}
+
+// tidy removes the rule files of changes that are neither confirmed nor pending.
+func (f *Firewall) tidy(s State) error {
+	var keep, drop []string
+	if s.Confirmed != nil {
+		keep = append(keep, s.Confirmed.ID)
+	}
+	if s.Pending != nil {
+		keep = append(keep, s.Pending.ID)
+	}
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return gone(err)
+	}
+	for _, e := range entries {
+		if m := changeFile.FindStringSubmatch(e.Name()); m != nil && !slices.Contains(keep, m[1]) {
+			drop = append(drop, e.Name())
+		}
+	}
+	if len(drop) == 0 {
+		return nil
+	}
+	return f.remove(f.dir, drop...)
+}
