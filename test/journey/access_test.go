@@ -109,13 +109,14 @@ func TestACallersOwnConnectionIsNotCutUnlessForced(t *testing.T) {
 	ci.do("PUT", "/v1/platform?force=true", moved, "If-Match: *").want(200)
 	ci.do("GET", "/v1/status", "").want(200) // where it was, until the new address is there
 	ci.do("POST", "/v1/apply", `{"through":1}`).problem(409, "would_cut_connection")
-	ci.do("POST", "/v1/apply", `{"through":1,"force":true}`).want(202)
+	moving := ci.do("POST", "/v1/apply", `{"through":1,"force":true}`).want(202).operation()
 	h.await(20*time.Second, "the API answers on its new address", func() bool {
 		c := h.overTLS(vm, "10.20.0.40", secret)
 		c.base = "https://10.20.0.1:7443"
 		r, err := c.try("GET", "/v1/status", "")
 		return err == nil && r.status == 200
 	})
+	h.ended(moving.ID)
 
 	root.do("POST", "/v1/phases/1/undo?wait=30s", "{}", "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").problem(409, "would_cut_connection")
 	op := root.do("POST", "/v1/phases/1/undo?wait=30s", `{"force":true}`, "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").want(200).operation()

@@ -373,7 +373,7 @@ func (c *ci) keptItsSecrets(w *watch) {
 	if curls < 30 {
 		c.t.Errorf("%d calls of curl were recorded, at least 30 were made: they prove nothing", curls)
 	}
-	fmt.Printf("script: no token in the arguments and environments of %d programs (%d of curl) and of %d processes seen in /proc, nor in the log\n", programs, curls, len(w.seen))
+	fmt.Printf("script: tokens were looked for in the arguments and environments of %d programs (%d of curl) and of %d processes seen in /proc\n", programs, curls, len(w.seen))
 }
 
 // recordingPath puts scripts before the programs that the script of the
