@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -23,8 +24,8 @@ type TestBinary struct {
 }
 
 // RunTestBinary compiles a package's tests, runs them in the guest as root,
-// beside the package's testdata, and returns what they wrote. CI=true is set, so
-// that what cannot run there fails.
+// beside the package's testdata, and returns what they wrote; Options.Log gets it
+// as they write it. CI=true is set, so that what cannot run there fails.
 func (vm *VM) RunTestBinary(ctx context.Context, b TestBinary) (string, error) {
 	pkg := b.Package
 	root, err := moduleRoot(ctx)
@@ -54,7 +55,7 @@ func (vm *VM) RunTestBinary(ctx context.Context, b TestBinary) (string, error) {
 		line += " " + quote(arg)
 	}
 	var out bytes.Buffer
-	err = vm.Exec(ctx, Command{Line: line + " 2>&1", Stdout: &out})
+	err = vm.Exec(ctx, Command{Line: line + " 2>&1", Stdout: io.MultiWriter(&out, vm.options.Log)})
 	if err != nil {
 		return out.String(), fmt.Errorf("the tests of %s in the guest: %w", pkg, err)
 	}
