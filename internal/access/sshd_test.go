@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func TestPasswordsGoOffOnlyOnceAKeyHasLoggedInAndComeBackByUndo(t *testing.T) {
 	session, err := login1(ssh.PublicKeys(h.signer))
 	must(t, err)
 	defer session.Close()
+	// As of ssh -R: the session's own sshd listens too, and must not be taken
+	// for the one that accepts connections.
+	if _, err := session.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
 	h.awaitLogin()
 	must(t, h.ApplySSH(ctx, Proof{Keys: platform}))
 	h.passwordIsRefused()
@@ -122,6 +128,8 @@ func TestALoginFromBeforeTheKeyWasWrittenDoesNotCount(t *testing.T) {
 		t.Errorf("a login of %v counts, error %v", l.At, err)
 	}
 	_, other := newKey(t, "other")
+	must(t, h.ApplyKeys(t.Context(), []string{h.key, other}))
+	must(t, os.Chtimes(keysPath, time.Time{}, time.Now().Add(-time.Hour)))
 	if _, seen, err := h.KeyLogin(t.Context(), []string{other}); seen || err != nil {
 		t.Errorf("a login with another key counts, error %v", err)
 	}
@@ -243,5 +251,31 @@ func (h *host) same(want string) {
 	h.t.Helper()
 	if got := h.tree(); got != want {
 		h.t.Fatalf("is:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestAnSshdOfAContainerIsNotTheHosts(t *testing.T) {
+	h := newHost(t)
+	if pid, err := h.listener(); err != nil || pid != h.sshd.Process.Pid {
+		t.Fatalf("the host's sshd is %d, found %d, error %v", h.sshd.Process.Pid, pid, err)
+	}
+	must(t, h.sshd.Process.Kill())
+	container := exec.Command("unshare", "-n", "sh", "-c", "ip link set lo up && exec "+sshdProgram+" -D -o Port=2222 -o ListenAddress=127.0.0.1 -o PidFile=none")
+	must(t, container.Start())
+	defer func() {
+		_ = container.Process.Kill()
+		_ = container.Wait()
+	}()
+	for range 200 {
+		if name, _ := h.process(container.Process.Pid); name == "sshd" && h.listens(container.Process.Pid) {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if !h.listens(container.Process.Pid) {
+		t.Fatal("the container's sshd did not start within 5 s")
+	}
+	if pid, err := h.listener(); err != nil || pid != 0 {
+		t.Errorf("process %d was found, error %v", pid, err)
 	}
 }
