@@ -37,6 +37,11 @@ daemon left unfinished is taken up again.`,
 		Example: "  waddled serve\n  waddled serve --verbose",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			program, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("cannot find this program for the rollback of firewall changes: %w", err)
+			}
+			c.Program = program
 			c.Log = logger(verbose)
 			c.Version = server.Version{Version: version, Commit: commit()}
 			c.Ready = func() { notify(c.Log) }

@@ -49,9 +49,7 @@ func (w *fw) lockdown(x netfw.Exception) (netfw.RuleSet, error) {
 	if err != nil {
 		return netfw.RuleSet{}, err
 	}
-	c := phase.Rules(p)
-	c.Profile, c.Exceptions = netfw.Emergency, []netfw.Exception{x}
-	return netfw.Rules(c)
+	return phase.EmergencyRules(p, x)
 }
 
 func (w *fw) document() (*platform.Platform, error) {

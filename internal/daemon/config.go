@@ -14,6 +14,7 @@ type Config struct {
 	StateDir string // directory of the state file and the TLS certificates
 	Socket   string // path of the unix socket
 	Group    string // whose members may use the socket beside root
+	Program  string // waddled itself, with an absolute path: the rollback of a firewall change starts it
 
 	Version server.Version
 	Log     *slog.Logger
@@ -24,6 +25,7 @@ type Config struct {
 // Default is where everything is on a host (deb/).
 func Default() Config {
 	return Config{
+		Program:  "/usr/sbin/waddled",
 		Platform: "/etc/waddle/platform.yaml",
 		StateDir: "/var/lib/waddle",
 		Socket:   "/run/waddle/waddled.sock",

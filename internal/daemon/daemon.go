@@ -59,6 +59,9 @@ func (p *parts) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := p.firewall.Expire(ctx); err != nil {
+		p.c.Log.Error("the firewall is left as it is loaded", "error", err)
+	}
 	if err := p.engine.Resume(ctx); err != nil {
 		p.c.Log.Error("not every operation could be taken up again", "error", err)
 	}

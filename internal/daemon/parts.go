@@ -15,12 +15,14 @@ import (
 	"github.com/waddle-social/waddle/internal/server"
 	"github.com/waddle-social/waddle/internal/state"
 	"github.com/waddle-social/waddle/pkg/netfw"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 // parts is the daemon put together.
 type parts struct {
 	c        Config
 	network  *netfw.Driver
+	firewall *confirm.Firewall
 	store    *platformfile.Store
 	engine   *engine.Engine
 	server   *server.Server
@@ -35,6 +37,13 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	}
 	own := p.own()
 	var err error
+	p.firewall, err = confirm.Open(confirm.Options{
+		Loader: network, Seam: c.Seam, Log: c.Log, Lockdown: p.emergency,
+		Guard: confirm.HostGuard(c.Program, confirm.DefaultDir, confirm.DefaultRun),
+	})
+	if err != nil {
+		return nil, err
+	}
 	p.engine, err = engine.New(engine.Options{
 		State: db, Source: p.graph, Log: c.Log,
 		Keep:           engine.Retention{Count: int(own.Retention.Operations), Age: time.Duration(own.Retention.Age)},
@@ -87,7 +96,16 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Acknowledgements: p.engine})
+	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Acknowledgements: p.engine})
+}
+
+// emergency is the lockdown that the platform wants, with an exception.
+func (p *parts) emergency(x netfw.Exception) (netfw.RuleSet, error) {
+	_, doc, _, err := p.store.Read()
+	if err != nil {
+		return netfw.RuleSet{}, err
+	}
+	return phase.EmergencyRules(doc, x)
 }
 
 func phases() []server.Phase {

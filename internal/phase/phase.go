@@ -19,6 +19,7 @@ var Titles = [...]string{
 // Drivers is what the phases act through.
 type Drivers struct {
 	Network          Network
+	Firewall         Firewall
 	Acknowledgements Acknowledgements
 }
 
@@ -27,8 +28,8 @@ type Drivers struct {
 func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, error) {
 	acks := d.Acknowledgements
 	phases := [len(Titles)][]engine.Step{
-		immediateLockdown(p, d.Network, acks),
-		networkSetup(p, d.Network, acks),
+		immediateLockdown(p, d.Network, d.Firewall, acks),
+		networkSetup(p, d.Network, d.Firewall, acks),
 		teleportVM(p, acks),
 		fullLockdown(p, acks),
 		talosCluster(p, acks),

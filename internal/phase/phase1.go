@@ -22,7 +22,7 @@ func Bridge(p *platform.Platform) netfw.Bridge {
 
 // networkSetup is the plan's Phase 1. Forwarding is switched on last: before
 // that the rules that close it are loaded.
-func networkSetup(p *platform.Platform, net Network, acks Acknowledgements) []engine.Step {
+func networkSetup(p *platform.Platform, net Network, fw Firewall, acks Acknowledgements) []engine.Step {
 	bridge, storage := Bridge(p), p.Spec.Storage
 	return []engine.Step{
 		subject[netfw.BridgeBefore]{
@@ -36,7 +36,7 @@ func networkSetup(p *platform.Platform, net Network, acks Acknowledgements) []en
 			Plan: "Phase 1, steps 1 and 2", Area: "network", Needs: []string{"firewall.input"},
 			Watches: []string{netfw.EventLink, netfw.EventAddress, netfw.EventFiles},
 		}),
-		rules(net, ruleConfig(p, netfw.PartForward|netfw.PartNAT), engine.Step{
+		rules(net, fw, ruleConfig(p, netfw.PartForward|netfw.PartNAT), engine.Step{
 			ID: "firewall.forward", Title: "Close forwarding by default and enable masquerade NAT",
 			Plan: "Phase 1, steps 3 and 6", Area: "firewall", Needs: []string{"firewall.input"},
 			Watches: []string{netfw.EventRules, netfw.EventFiles},

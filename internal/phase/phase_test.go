@@ -16,6 +16,7 @@ import (
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/netfw"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -34,6 +35,15 @@ func example(t *testing.T) *platform.Platform {
 	return p
 }
 
+// untouched is a firewall whose profile was never changed.
+type untouched struct{}
+
+func (untouched) Wanted(context.Context) (confirm.Wanted, error) { return confirm.Wanted{}, nil }
+
+func (untouched) Hold(ctx context.Context, do func(context.Context, confirm.Wanted) error) error {
+	return do(ctx, confirm.Wanted{})
+}
+
 // acks is the gates that were acknowledged.
 type acks map[string]engine.Acknowledgement
 
@@ -44,7 +54,7 @@ func (a acks) Acknowledgement(step string) (*engine.Acknowledgement, bool) {
 
 func build(t *testing.T, closed acks) *engine.Graph {
 	t.Helper()
-	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Acknowledgements: closed})
+	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Acknowledgements: closed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +175,7 @@ func (broken) LookForwarding(context.Context) (netfw.Finding, error) {
 }
 
 func TestALookThatFailsIsAnErrorAndNotDone(t *testing.T) {
-	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Acknowledgements: acks{}})
+	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Acknowledgements: acks{}})
 	if err != nil {
 		t.Fatal(err)
 	}
