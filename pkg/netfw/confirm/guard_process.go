@@ -109,5 +109,6 @@ func Detach(program string, args []string, log string) (int, error) {
 	if n, err := r.Read(said); string(said[:n]) != readyLine {
 		return 0, fmt.Errorf("the guard did not arm itself: %w; it says why in %s", errors.Join(err, cmd.Process.Kill(), cmd.Wait()), log)
 	}
-	return cmd.Process.Pid, cmd.Process.Release()
+	pid := cmd.Process.Pid // Release forgets it
+	return pid, cmd.Process.Release()
 }

@@ -63,11 +63,17 @@ func (g *timerGuard) Arm(ctx context.Context, id string, at time.Duration) (stri
 	}
 }
 
+// monotonic is an element of the property TimersMonotonic, a(st).
+type monotonic struct {
+	Base  string
+	After uint64 // microseconds
+}
+
 // timerProperties are systemd.timer(5)'s: OnActiveSec counts on CLOCK_MONOTONIC.
 func timerProperties(id string, wait time.Duration) []dbus.Property {
 	return []dbus.Property{
 		dbus.PropDescription("waddle: roll the firewall back unless " + id + " is confirmed"),
-		property("OnActiveUSec", uint64(wait.Microseconds())),
+		property("TimersMonotonic", []monotonic{{"OnActiveSec", uint64(wait.Microseconds())}}),
 		property("AccuracyUSec", uint64(1000)),
 		property("RemainAfterElapse", false),
 		property("DefaultDependencies", false),
@@ -87,7 +93,8 @@ func (g *timerGuard) service(id string) []dbus.PropertyCollection {
 			property("RestartUSec", uint64(200_000)),
 			property("StartLimitIntervalUSec", uint64(0)),
 			property("DefaultDependencies", false),
-			property("OOMScoreAdjust", int32(-900)),
+			property("OOMScoreAdjust", int32(guardOOM)),
+			property("Nice", int32(guardNice)),
 		},
 	}}
 }

@@ -86,15 +86,19 @@ func text(set netfw.RuleSet) string {
 	return b.String()
 }
 
-// rulesOf are the plan's own platform's.
-func rulesOf(t testing.TB, p netfw.Profile) netfw.RuleSet {
-	t.Helper()
-	set, err := netfw.Rules(netfw.RuleConfig{
+// planRules is the plan's own platform.
+func planRules(p netfw.Profile) netfw.RuleConfig {
+	return netfw.RuleConfig{
 		Parts: netfw.PartInput | netfw.PartForward | netfw.PartNAT, Profile: p,
 		InternalBridge: "vmbr1", InternalCIDR: netip.MustParsePrefix("10.10.0.0/24"), InternalAddress: netip.MustParseAddr("10.10.0.1"),
 		PublicBridge: "vmbr0", SSHPort: 22, InternalTCP: []uint16{22, 8006},
 		Zones: netfw.Zones{Teleport: netfw.Zone{Addresses: []netip.Addr{netip.MustParseAddr("10.10.0.2")}, TCP: []uint16{22, 8006}}},
-	})
+	}
+}
+
+func rulesOf(t testing.TB, p netfw.Profile) netfw.RuleSet {
+	t.Helper()
+	set, err := netfw.Rules(planRules(p))
 	if err != nil {
 		t.Fatal(err)
 	}
