@@ -1,7 +1,6 @@
 package csigate
 
 import (
-	"context"
 	"net"
 	"sync/atomic"
 	"time"
@@ -18,14 +17,12 @@ type client struct {
 	sessions atomic.Int32
 }
 
-func (s *Server) connection(ctx context.Context, conn net.Conn) {
+func (s *Server) connection(conn net.Conn) {
 	defer s.forget(conn)
 	_ = conn.SetDeadline(time.Now().Add(s.o.Limits.Handshake))
 	sc, channels, requests, err := ssh.NewServerConn(conn, s.ssh)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.o.Audit(Record{Time: time.Now(), From: conn.RemoteAddr().String(), Outcome: Rejected, Reason: "no login: " + err.Error()})
-		}
+		s.o.Audit(Record{Time: time.Now(), From: conn.RemoteAddr().String(), Outcome: Rejected, Reason: "no login: " + printable(err.Error())})
 		return
 	}
 	_ = conn.SetDeadline(time.Time{})

@@ -60,7 +60,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		_ = l.Close() // wakes Accept; there is nothing to do about an error
 	})
 	defer release()
-	err := s.accept(ctx, l)
+	err := s.accept(l)
 	s.drain()
 	if ctx.Err() != nil {
 		return nil
@@ -68,7 +68,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return fmt.Errorf("cannot go on serving the storage endpoint at %s: %w", l.Addr(), err)
 }
 
-func (s *Server) accept(ctx context.Context, l net.Listener) error {
+func (s *Server) accept(l net.Listener) error {
 	defer s.stop()
 	for {
 		conn, err := l.Accept()
@@ -81,7 +81,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 			s.o.Audit(Record{Time: time.Now(), From: conn.RemoteAddr().String(), Outcome: Rejected, Reason: reason})
 			continue
 		}
-		s.handlers.Go(func() { s.connection(ctx, conn) })
+		s.handlers.Go(func() { s.connection(conn) })
 	}
 }
 

@@ -44,6 +44,7 @@ type world struct {
 	iscsiSeam func(op string) error
 	runner    func(zfs.Runner) zfs.Runner
 	policy    func(*execute.Policy)
+	wait      time.Duration // for a device; default 2 s
 	limits    csigate.Limits
 	from      []netip.Prefix
 
@@ -61,7 +62,7 @@ func newWorld(t testing.TB) *world {
 	dir, err := os.MkdirTemp("", "csigate")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	w := &world{t: t, dev: filepath.Join(dir, "dev"), from: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	w := &world{t: t, dev: filepath.Join(dir, "dev"), wait: 2 * time.Second, from: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	w.tree, err = lio.Open(lio.Options{})
 	must(t, err)
 	w.pool, err = labzfs.Open(labzfs.Options{Dir: filepath.Join(dir, "pool"), Dev: w.dev, Size: 64 << 30, LinkDelay: time.Millisecond, Busy: w.tree.Busy})
@@ -95,7 +96,7 @@ func (w *world) start() *world {
 	if w.runner != nil {
 		runner = w.runner(runner)
 	}
-	w.zfs, err = zfs.New(zfs.Options{Root: r, Runner: runner, Pool: w.pool.Zpool, Dev: w.dev, DeviceWait: 2 * time.Second, Seam: w.zfsSeam})
+	w.zfs, err = zfs.New(zfs.Options{Root: r, Runner: runner, Pool: w.pool.Zpool, Dev: w.dev, DeviceWait: w.wait, Seam: w.zfsSeam})
 	must(w.t, err)
 	base, err := iscsi.ParseBase(w.d.Base)
 	must(w.t, err)
@@ -252,6 +253,11 @@ func execOn(c *ssh.Client, command string, pty bool) (csigatetest.Result, error)
 		return r, nil
 	}
 	return r, err
+}
+
+// state is all that zfs and the kernel hold, as text.
+func (w *world) state() string {
+	return strings.ReplaceAll(w.pool.String()+w.tree.String(), w.dev, "/dev")
 }
 
 // left is what zfs and the kernel hold: volumes, targets and backstores.

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/waddle-social/waddle/internal/csigate/grammar"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -221,6 +222,9 @@ func (e *Executor) copy(ctx context.Context, c grammar.Copy) Answer {
 	out, err := e.o.ZFS.Copy(ctx, from, to)
 	settle(err == nil)
 	a := Answer{Stderr: append(out.Send.Stderr, out.Receive.Stderr...), Code: max(out.Receive.Code, out.Send.Code)}
+	if err != nil && ctx.Err() != nil {
+		return failed(fmt.Errorf("cannot copy %s to %s: %w", from, to, context.Cause(ctx)))
+	}
 	if err != nil && a.Code == 0 {
 		return failed(err)
 	}

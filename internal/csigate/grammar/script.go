@@ -85,7 +85,7 @@ func renderAttributes(all []Attribute) string {
 
 var (
 	iqn           = regexp.MustCompile(`^iqn\.[a-z0-9.:_-]{1,219}$`)
-	asset         = regexp.MustCompile(`^[a-z0-9][a-z0-9._:-]{0,199}$`)
+	asset         = regexp.MustCompile(`^[a-z0-9][a-z0-9._:-]{0,127}$`)
 	attributeName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 	attributeNum  = regexp.MustCompile(`^(0|[1-9][0-9]{0,9})$`)
 	authName      = regexp.MustCompile(`^(mutual_)?(userid|password)$`)
