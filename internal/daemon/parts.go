@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -68,10 +69,9 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		PlatformChanged: p.platformChanged,
 		Ready:           c.Ready,
 		Socket:          c.Socket,
-		Group:           c.Group,
+		Group:           cmp.Or(string(own.SocketGroup), c.Group),
 		TLSDir:          c.tlsDir(),
 		Limits: server.Limits{
-			Body:                  int64(own.Limits.Body),
 			RequestTimeout:        time.Duration(own.Limits.RequestTimeout),
 			FailedAuthentications: int(own.Limits.FailedAuthentications),
 		},

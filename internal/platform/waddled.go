@@ -6,20 +6,18 @@ import "fmt"
 type Waddled struct {
 	// Port of the API on the host's internal address.
 	Port Port `json:"port"`
-	// Group whose members may use the API through the unix socket, beside root.
+	// Group whose members may use the API through the unix socket, beside root. A change takes effect when the daemon is started again.
 	SocketGroup Group `json:"socketGroup"`
-	// How often the daemon looks for drift when the kernel has reported none.
+	// How often the daemon looks for drift when the kernel has reported none. A change takes effect when the daemon is started again.
 	ReconcileInterval Duration `json:"reconcileInterval"`
-	// Bounds on what callers may ask for.
+	// Bounds on what callers may ask for. A change takes effect when the daemon is started again.
 	Limits Limits `json:"limits"`
-	// How long the daemon remembers operations.
+	// How long the daemon remembers operations. A change takes effect when the daemon is started again.
 	Retention Retention `json:"retention"`
 }
 
 // Limits is bounds on what callers may ask for.
 type Limits struct {
-	// Largest body of a request.
-	Body Size `json:"body"`
 	// Longest time for a request that does not wait or stream.
 	RequestTimeout Duration `json:"requestTimeout"`
 	// Failed authentications from one address in a minute, after which it is turned away.
@@ -41,7 +39,6 @@ func (w *Waddled) fill() {
 	or(&w.Port, 7443)
 	or(&w.SocketGroup, "waddle")
 	or(&w.ReconcileInterval, Duration(30*second))
-	or(&w.Limits.Body, 1*MiB)
 	or(&w.Limits.RequestTimeout, Duration(minute))
 	or(&w.Limits.FailedAuthentications, 10)
 	or(&w.Retention.Operations, 500)
@@ -64,7 +61,4 @@ func (w *Waddled) check(h *Host, s *Storage, f *faults) {
 	}
 	within(f, "spec.waddled.reconcileInterval", w.ReconcileInterval, Duration(5*second), Duration(day))
 	within(f, "spec.waddled.limits.requestTimeout", w.Limits.RequestTimeout, Duration(second), Duration(hour))
-	if w.Limits.Body > 64*MiB {
-		f.add("spec.waddled.limits.body", w.Limits.Body.String()+" is more than any request needs", "1MiB to 64MiB")
-	}
 }

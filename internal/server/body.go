@@ -17,7 +17,7 @@ import (
 // the answer may take, which a handler that waits or streams extends.
 func (s *Server) readBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.Limits.Body))
+		body, err := io.ReadAll(http.MaxBytesReader(innermost(w), r.Body, s.o.Limits.Body))
 		if err != nil {
 			s.problems.write(w, r, s.unreadable(err))
 			return
@@ -38,6 +38,18 @@ func (s *Server) readBody(next http.Handler) http.Handler {
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// innermost is net/http's own writer: only it hears from MaxBytesReader that the
+// limit was hit, and then lets the caller read the answer before it hangs up.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapped, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapped.Unwrap()
+	}
 }
 
 // answerGrace is the time to say that a request took too long.

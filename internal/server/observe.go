@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,7 +27,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			s.metrics.requests.WithLabelValues(x.operationID(), strconv.Itoa(status)).Inc()
 			s.o.Log.Log(r.Context(), levelOf(r.Method), "request", "request", x.id, "operation", x.operationID(), "method", r.Method,
 				"path", r.URL.Path, "status", status, "bytes", ww.BytesWritten(), "took", time.Since(began),
-				"caller", x.caller.Name, "from", r.RemoteAddr)
+				"caller", x.caller.Name, "from", cmp.Or(x.caller.From, r.RemoteAddr))
 		}()
 		next.ServeHTTP(ww, r)
 	})
