@@ -7,6 +7,8 @@ import (
 	"net/netip"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/waddle-social/waddle/internal/platform"
 )
 
 // extension is where the fingerprint of the key is kept for the audit.
@@ -24,6 +26,16 @@ func (s *Server) sshConfig() *ssh.ServerConfig {
 	}
 	c.AddHostKey(s.o.HostKey)
 	return c
+}
+
+// Nodes returns the addresses of a platform's nodes, for Options.From. The
+// driver's pods appear behind them.
+func Nodes(p *platform.Platform) []netip.Prefix {
+	var all []netip.Prefix
+	for _, a := range p.Spec.Network.Addresses.Nodes {
+		all = append(all, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return all
 }
 
 // allowed reports whether a peer may connect at all.

@@ -272,3 +272,7 @@ func (w *world) left() (volumes, targets, backstores int) {
 	must(w.t, err)
 	return len(v.Items), len(l.Targets), len(b)
 }
+
+func createSpec(v zfs.Volume) zfs.CreateVolumeSpec {
+	return zfs.CreateVolumeSpec{Volume: v, Size: 16 << 20, Sparse: true}
+}

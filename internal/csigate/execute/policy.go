@@ -33,15 +33,20 @@ type Policy struct {
 	MaxVolumes int
 }
 
-// The attributes of the targets that waddled makes, also written into the
-// driver's configuration (package values).
-var (
-	// Without ACLs of their own initiators log in by generate_node_acls; the
-	// kernel then wants cache_dynamic_acls too.
-	groupAttributes = map[string]string{"generate_node_acls": "1", "cache_dynamic_acls": "1", "demo_mode_write_protect": "0"}
-	// emulate_tpu is UNMAP: what a file system frees is given back to the pool.
-	blockAttributes = map[string]string{"emulate_tpu": "1"}
-)
+// GroupAttributes are the attributes of the portal group of every target. Nodes
+// have no ACLs of their own, so they log in by generate_node_acls, with which the
+// kernel wants cache_dynamic_acls too; CHAP is asked for in the same way.
+func GroupAttributes(chap platform.CHAP) map[string]string {
+	all := map[string]string{"authentication": "0", "generate_node_acls": "1", "cache_dynamic_acls": "1", "demo_mode_write_protect": "0"}
+	if chap != platform.NoCHAP {
+		all["authentication"] = "1"
+	}
+	return all
+}
+
+// BlockAttributes are those of every backstore. emulate_tpu is UNMAP: what a file
+// system frees is given back to the pool.
+func BlockAttributes() map[string]string { return map[string]string{"emulate_tpu": "1"} }
 
 // BlockSize is the volumes' block size as the driver writes it.
 const BlockSize = "16K"
@@ -57,13 +62,8 @@ func PolicyOf(p *platform.Platform, chap iscsi.CHAP) (Policy, error) {
 	if wantUser, wantMutual := s.CHAP != platform.NoCHAP, s.CHAP == platform.MutualCHAP; wantUser != (chap.User != "") || wantMutual != (chap.MutualUser != "") {
 		return Policy{}, fmt.Errorf("cannot serve volumes: spec.storage.chap is %s and the CHAP secrets given do not fit that", s.CHAP)
 	}
-	group := maps.Clone(groupAttributes)
-	group["authentication"] = "0"
-	if chap.User != "" {
-		group["authentication"] = "1"
-	}
 	return Policy{
-		Portal: portal, Group: group, Block: maps.Clone(blockAttributes), CHAP: chap,
+		Portal: portal, Group: GroupAttributes(s.CHAP), Block: BlockAttributes(), CHAP: chap,
 		Properties: map[string][]string{"volblocksize": {BlockSize}, "refreservation": {"0"}},
 		InstanceID: string(p.Metadata.Name),
 	}, nil
