@@ -383,6 +383,19 @@ func TestEmergency(t *testing.T) {
 	}
 }
 
+func TestAnOverdueEmergencyIsInNobodysWay(t *testing.T) {
+	w := newWorld(t)
+	w.confirmed(netfw.Initial)
+	_, err := w.Emergency(t.Context(), emergencyRequest())
+	w.ok(err)
+	w.now += 2 * time.Minute // and its guard was killed
+	w.set(netfw.Lockdown)
+	w.is(netfw.Lockdown, "set after the emergency")
+	if s, err := w.State(t.Context()); err != nil || s.Emergency != nil {
+		t.Errorf("%+v: %v", s, err)
+	}
+}
+
 func TestAnEmergencyIsAsThePlatformSaysWhereItCanBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.confirmed(netfw.Initial)

@@ -2,7 +2,9 @@ package confirm
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -134,9 +136,11 @@ func SystemdRuns() bool {
 		return false
 	}
 	its, err := os.Readlink("/proc/1/ns/net")
-	if err != nil {
-		return false
+	if errors.Is(err, fs.ErrPermission) {
+		// A service with fewer capabilities than process 1 may not look there
+		// (ptrace(2), access mode checking). Then systemd itself has started us.
+		return os.Getenv("INVOCATION_ID") != ""
 	}
-	ours, err := os.Readlink("/proc/self/ns/net")
-	return err == nil && its == ours
+	ours, oursErr := os.Readlink("/proc/self/ns/net")
+	return err == nil && oursErr == nil && its == ours
 }

@@ -102,7 +102,7 @@ func (f *Firewall) guarded(ctx context.Context, id string) error {
 		return errors.Join(err, f.withoutLock(ctx))
 	}
 	defer unlock()
-	err = f.expireLocked(ctx)
+	_, err = f.settled(ctx)
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
 		return f.guardDamaged(ctx, id, damaged)

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	lockWait  = 10 * time.Second      // of whoever can wait
-	lockPoll  = 10 * time.Millisecond // flock has no deadline of its own
-	frozenFor = 250 * time.Millisecond
+	lockWait  = 10 * time.Second       // of whoever can wait
+	lockPoll  = 10 * time.Millisecond  // flock has no deadline of its own
+	frozenFor = 150 * time.Millisecond // after which the guard takes the holder for frozen
 )
 
 // errLocked says that another process holds the lock.

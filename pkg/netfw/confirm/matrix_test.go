@@ -26,9 +26,11 @@ import (
 // locked out, is in again at the latest 2 s after the deadline. WADDLE_TORTURE=1
 // runs a thousand trials.
 func TestRollbackMatrix(t *testing.T) {
-	trials, workers := 78, 6
+	t.Parallel()
+	goFirst()
+	trials, workers := 76, 6
 	if os.Getenv("WADDLE_TORTURE") != "" {
-		trials, workers = 1003, 8
+		trials, workers = 1007, 8
 	}
 	if testing.Short() {
 		trials = len(faults)
@@ -82,6 +84,8 @@ var faults = []fault{
 	{name: "crash between apply and the record of it", args: []string{"--stop-at", "write:state.json", "--nth", "2"}, do: func(tr *trial) { tr.ask() }},
 	{name: "the disk gets full", small: true, do: func(tr *trial) { tr.set(); tr.fill() }},
 	{name: "the disk is full before", small: true, do: func(tr *trial) { tr.fill(); tr.refused("no space left") }},
+	{name: "the disk gets read-only", small: true, do: func(tr *trial) { tr.set(); tr.readOnly() }},
+	{name: "the disk is read-only before", small: true, do: func(tr *trial) { tr.readOnly(); tr.refused("read-only file system") }},
 	{name: "two at once", do: func(tr *trial) { tr.two() }},
 	{name: "the clock jumps", args: []string{"--jump"}, do: func(tr *trial) { tr.set() }},
 	{name: "confirmed over an old connection", do: func(tr *trial) { old := Boottime(); tr.set(); tr.later(); tr.confirm(old, "error cannot confirm") }},
@@ -92,6 +96,7 @@ var faults = []fault{
 type bench struct {
 	*lab
 	template string // a directory in which initial is confirmed
+	scratch  string
 }
 
 func newBench(l *lab) *bench {
@@ -99,7 +104,7 @@ func newBench(l *lab) *bench {
 	w := newWorld(l.t)
 	w.confirmed(netfw.Initial)
 	l.loaded(netfw.Initial)
-	return &bench{l, w.dir}
+	return &bench{l, w.dir, memory(l.t)}
 }
 
 type trial struct {
@@ -124,12 +129,11 @@ type daemon struct {
 func (b *bench) trial(f fault, random *rand.Rand, r *results) {
 	t := b.t
 	tr := &trial{bench: b, fault: f, random: random, within: 2*time.Second + time.Duration(random.IntN(1000))*time.Millisecond}
-	dir, err := os.MkdirTemp("", "trial")
+	dir, err := os.MkdirTemp(b.scratch, "trial")
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
 	tr.dir, tr.run = filepath.Join(dir, "etc"), filepath.Join(dir, "run")
 	defer tr.disk()()
 	tr.start()
@@ -333,6 +337,12 @@ func (tr *trial) fill() {
 	}
 }
 
+func (tr *trial) readOnly() {
+	if err := unix.Mount("", tr.dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		tr.t.Error(err)
+	}
+}
+
 func (tr *trial) file(dir, name string) string {
 	b, _ := os.ReadFile(filepath.Join(dir, name))
 	return string(b)
@@ -363,11 +373,11 @@ func (tr *trial) awaitRules(p *prober, deadline time.Duration) {
 
 // awaitGuards waits until the guards of the trial have ended.
 func (tr *trial) awaitGuards() {
-	for range 500 {
+	for range 100 {
 		if !guardsOf(tr.dir) {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	tr.t.Errorf("%s: a guard is still there 10s after the deadline: %s", tr.name, tr.file(tr.run, "guard.log"))
 }

@@ -39,16 +39,8 @@ func (f *Firewall) Expire(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	return f.expireLocked(ctx)
-}
-
-func (f *Firewall) expireLocked(ctx context.Context) error {
-	var ended error
-	if e := f.readEmergency(); e != nil && !f.clock.ahead(e.Until) {
-		ended = f.endEmergency(ctx, e)
-	}
-	_, err := f.settled(ctx)
-	return errors.Join(ended, err)
+	_, err = f.settled(ctx)
+	return err
 }
 
 // expire rolls back a change that is due.

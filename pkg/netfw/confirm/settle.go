@@ -2,15 +2,20 @@ package confirm
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 )
 
 // settled reads the state and finishes what was left unfinished: what is due is
-// rolled back, and the boot files say what is confirmed. Under the lock.
+// rolled back or ended, and the boot files say what is confirmed. Under the lock.
 func (f *Firewall) settled(ctx context.Context) (State, error) {
+	var ended error
+	if e := f.readEmergency(); e != nil && !f.clock.ahead(e.Until) {
+		ended = f.endEmergency(ctx, e)
+	}
 	s, err := f.read()
-	if err != nil {
+	if err := errors.Join(ended, err); err != nil {
 		return s, err
 	}
 	if s, err = f.expire(ctx, s); err != nil {

@@ -20,6 +20,8 @@ const swaps = 200
 // TestNothingPassesBetweenTwoProfiles sends, while the profiles change, what
 // both of them drop, and talks over connections that both of them allow.
 func TestNothingPassesBetweenTwoProfiles(t *testing.T) {
+	t.Parallel()
+	goFirst()
 	l := newLab(t)
 	l.serve()
 	l.loaded(netfw.Initial)
@@ -71,7 +73,7 @@ func (noGuard) Disarm(context.Context, string, string) error               { ret
 func (l *lab) firewall(t *testing.T) *traffic {
 	t.Helper()
 	b := newBench(l)
-	f, err := Open(Options{Dir: b.template, Run: t.TempDir(), Loader: netfw.New(netfw.Options{}), Guard: noGuard{}})
+	f, err := Open(Options{Dir: b.template, Run: memory(t), Loader: netfw.New(netfw.Options{}), Guard: noGuard{}})
 	if err != nil {
 		t.Fatal(err)
 	}

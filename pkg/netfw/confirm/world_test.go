@@ -31,7 +31,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir(), run: t.TempDir(), now: time.Hour, boot: "boot-1", wall: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC), armed: map[string]time.Duration{}}
+	w := &world{t: t, dir: memory(t), run: memory(t), now: time.Hour, boot: "boot-1", wall: time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC), armed: map[string]time.Duration{}}
 	w.kernel = text(netfw.RuleSet{})
 	w.again()
 	return w
