@@ -65,3 +65,17 @@ func (d *Driver) resolve(path string) (string, error) {
 	}
 	return "", fmt.Errorf("cannot follow the links of %s: there are more than 8", path)
 }
+
+// changing is the difference between a file and what it should be.
+func changing(is, want FileState) Difference {
+	x := Difference{Kind: Change, Object: "file " + is.Path, Is: string(is.Content), Want: string(want.Content)}
+	switch {
+	case !want.Exists:
+		x.Kind, x.Want = Remove, ""
+	case !is.Exists:
+		x.Kind = Create
+	case x.Is == x.Want:
+		x.Is, x.Want = is.modeText(), want.modeText()
+	}
+	return x
+}

@@ -97,14 +97,14 @@ func (h *host) serve() {
 		_ = h.sshd.Process.Kill()
 		_ = h.sshd.Wait()
 	})
-	for range 200 {
+	for range 800 {
 		if c, err := net.Dial("tcp", address); err == nil {
 			_ = c.Close()
 			return
 		}
 		time.Sleep(25 * time.Millisecond)
 	}
-	h.t.Fatal("sshd did not start within 5 s")
+	h.t.Fatal("sshd did not start within 20 s")
 }
 
 var syslogLine = regexp.MustCompile(`^<\d+>\w{3} [ \d]\d \d\d:\d\d:\d\d (.*)$`)

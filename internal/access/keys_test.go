@@ -413,3 +413,35 @@ func TestTheLastKeyStaysWhilePasswordsAreOff(t *testing.T) {
 	must(t, os.Remove(b.at0(sshdDropIn)))
 	must(t, b.UndoKeys(t.Context(), before))
 }
+
+// Whatever is in the file: what others wrote stays, byte for byte, our keys are
+// in it once, and a second look finds nothing to do.
+func FuzzOthersLinesStayWhateverTheyAre(f *testing.F) {
+	_, ours := newKey(f, "ours")
+	_, second := newKey(f, "second")
+	for _, seed := range []string{"", startKey, blockOf(ours), "x\n" + blockOf(second, ours) + "y", blockBegin, blockEnd + "\n", "\r\n\x00", ours + "\r\n" + blockOf(ours), "from=\"a " + ours} {
+		f.Add([]byte(seed))
+	}
+	platform, err := parseKeys([]string{ours, second})
+	must(f, err)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		file := parseKeysFile(content)
+		if file.broken != "" {
+			return
+		}
+		out := file.with(file.wanted(platform))
+		again := parseKeysFile(out)
+		if again.broken != "" || string(again.with(again.wanted(platform))) != string(out) {
+			t.Fatalf("a second run changes %q to %q", out, again.with(again.wanted(platform)))
+		}
+		before := string(file.before)
+		if kept := string(again.before) + string(again.after); kept != before+string(file.after) && kept != before+"\n"+string(file.after) {
+			t.Fatalf("others' lines were %q and are %q", before+string(file.after), kept)
+		}
+		for _, k := range platform {
+			if find(again.ours, k) == nil && find(again.foreign, k) == nil {
+				t.Fatalf("%s is not in %q", k, out)
+			}
+		}
+	})
+}

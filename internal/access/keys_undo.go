@@ -85,7 +85,7 @@ func (d *Driver) ShowUndoKeys(_ context.Context, b KeysBefore) ([]Difference, er
 	}
 	var out []Difference
 	if !is.same(want) {
-		out = append(out, undoing(is, want))
+		out = append(out, changing(is, want))
 	}
 	dir, err := d.lookDir(sshDir)
 	if err != nil {
@@ -98,19 +98,6 @@ func (d *Driver) ShowUndoKeys(_ context.Context, b KeysBefore) ([]Difference, er
 		out = append(out, Difference{Kind: Change, Object: "directory " + sshDir, Is: dir.modeText(), Want: b.Dir.modeText()})
 	}
 	return out, nil
-}
-
-func undoing(is, want FileState) Difference {
-	x := Difference{Kind: Change, Object: "file " + is.Path, Is: string(is.Content), Want: string(want.Content)}
-	switch {
-	case !want.Exists:
-		x.Kind, x.Want = Remove, ""
-	case !is.Exists:
-		x.Kind = Create
-	case x.Is == x.Want:
-		x.Is, x.Want = is.modeText(), want.modeText()
-	}
-	return x
 }
 
 // UndoKeys puts back what CaptureKeys saw. Keys that others have added since stay.

@@ -53,8 +53,7 @@ func (d *Driver) ApplySSH(ctx context.Context, proof Proof) error {
 	if err := d.safe(ctx, proof, values); err != nil {
 		return err
 	}
-	want := FileState{Path: sshdDropIn, Exists: true, Content: dropInText(), Mode: 0o644}
-	return d.changeSSH(ctx, want)
+	return d.changeSSH(ctx, ourDropIn())
 }
 
 // safe refuses what would lock the operator out.

@@ -28,6 +28,7 @@ func TestTheDropInIsTheGoldenFile(t *testing.T) {
 const includeAll = "Include /etc/ssh/sshd_config.d/*.conf\n"
 
 func TestWhatComesBeforeOurFileIsAConflictAndWhatComesBehindANote(t *testing.T) {
+	needRootFiles(t)
 	for name, c := range map[string]struct {
 		files    map[string]string
 		conflict string // of the first; "" means that there is none
@@ -64,6 +65,7 @@ func TestWhatComesBeforeOurFileIsAConflictAndWhatComesBehindANote(t *testing.T) 
 			b := newBox(t, c.files)
 			b.write(sshdProgram, "")
 			b.write(sshdDropIn, string(dropInText()))
+			must(t, os.Chmod(b.at0(sshdDropIn), 0o644))
 			f, err := b.LookSSH(t.Context())
 			must(t, err)
 			got := ""
@@ -78,6 +80,15 @@ func TestWhatComesBeforeOurFileIsAConflictAndWhatComesBehindANote(t *testing.T) 
 			}
 		})
 	}
+	t.Run("our file that others may write", func(t *testing.T) {
+		needRootFiles(t)
+		b := newBox(t, map[string]string{sshdConfig: includeAll, sshdProgram: "", sshdDropIn: string(dropInText())})
+		must(t, os.Chmod(b.at0(sshdDropIn), 0o666))
+		f, err := b.LookSSH(t.Context())
+		if err != nil || len(f.Differences) != 1 || f.Differences[0].Is != "owner 0, mode 0666" {
+			t.Errorf("%v, error %v", f, err)
+		}
+	})
 	t.Run("an Include that leads to itself", func(t *testing.T) {
 		b := newBox(t, map[string]string{sshdConfig: "Include sshd_config\n", sshdProgram: ""})
 		if _, err := b.LookSSH(t.Context()); err == nil || !strings.Contains(err.Error(), "nested Include") {

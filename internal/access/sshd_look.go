@@ -23,8 +23,8 @@ func (d *Driver) LookSSH(ctx context.Context) (Finding, error) {
 	if err != nil {
 		return f, err
 	}
-	if string(is.Content) != string(dropInText()) {
-		f.add(Difference{Kind: createOrChange(is.Exists), Object: "file " + sshdDropIn, Is: string(is.Content), Want: string(dropInText())})
+	if want := ourDropIn(); !is.same(want) {
+		f.add(changing(is, want))
 	}
 	if d.exists(reloadPending) {
 		f.add(Difference{Kind: Change, Object: "service ssh", Is: "has not read its configuration since it was changed", Want: "reloaded"})

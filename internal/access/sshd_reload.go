@@ -57,7 +57,7 @@ func (d *Driver) hangUp(ctx context.Context, pid int) error {
 	return d.awaitListener(ctx, pid, former)
 }
 
-const listenWithin = 5 * time.Second
+const listenWithin = 15 * time.Second
 
 // awaitListener waits until sshd has executed itself anew and listens.
 func (d *Driver) awaitListener(ctx context.Context, pid int, former string) error {

@@ -24,7 +24,7 @@ func (d *Driver) ShowUndoSSH(_ context.Context, b SSHBefore) ([]Difference, erro
 		return nil, err
 	}
 	if !is.same(b.DropIn) {
-		out = append(out, undoing(is, b.DropIn))
+		out = append(out, changing(is, b.DropIn))
 	}
 	if d.exists(reloadPending) {
 		out = append(out, Difference{Kind: Change, Object: "service ssh", Is: "has not read its configuration since it was changed", Want: "reloaded"})

@@ -24,6 +24,11 @@ func dropInText() []byte {
 	return []byte(b.String())
 }
 
+// ourDropIn is our file. Others may read it, as the rest of sshd's configuration.
+func ourDropIn() FileState {
+	return FileState{Path: sshdDropIn, Exists: true, Content: dropInText(), Mode: 0o644}
+}
+
 // closes reports whether value lets in no more than the setting does.
 func (s setting) closes(value string) bool {
 	value = strings.ToLower(value)
