@@ -124,7 +124,11 @@ func (d *Driver) takeBack(ctx context.Context, t *tools, before RulesBefore) err
 	if err := d.takePinsBack(before.Pins); err != nil {
 		return err
 	}
-	return d.putFilesBack(before.Files, before.Foreign)
+	files, err := d.filesBefore(before)
+	if err != nil {
+		return err
+	}
+	return d.putFilesBack(files, before.Foreign)
 }
 
 func (d *Driver) takePinsBack(before *PinsBefore) error {

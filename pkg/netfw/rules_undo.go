@@ -8,7 +8,11 @@ import (
 
 // ShowUndoRules says what UndoRules would change.
 func (d *Driver) ShowUndoRules(ctx context.Context, b RulesBefore) ([]Difference, error) {
-	out, err := d.undoFiles(b.Files, b.Foreign)
+	files, err := d.filesBefore(b)
+	if err != nil {
+		return nil, err
+	}
+	out, err := d.undoFiles(files, b.Foreign)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,9 @@
 package journey
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,4 +64,30 @@ func (h *host) rawRules() string {
 	h.t.Helper()
 	return h.run(`{ iptables-save; ip6tables-save; nft list ruleset; } |
 sed -e '/^#/d' -e 's/\[[0-9]*:[0-9]*\]/[]/' -e 's/counter packets [0-9]* bytes [0-9]*/counter/'`)
+}
+
+// The rule files are shared by both phases. What phase 0 has in them when phase
+// 1 is undone stays, also where it was applied anew meanwhile.
+func TestAnUndoOfPhase1LeavesPhase0sRulesInTheFilesForTheBoot(t *testing.T) {
+	h := newHost(t, lab.Options{Name: "bootfile"})
+	h.start()
+	h.setExample()
+	h.apply(client.ApplyRequest{})
+	h.setPlatform([]byte(strings.Replace(string(read(t, example)), "    ssh:\n", "    ssh:\n      port: 2022\n", 1)))
+	h.apply(client.ApplyRequest{})
+	h.undo(1)
+	rules := h.run("cat /etc/waddle/firewall/rules.v4")
+	if !strings.Contains(rules, "--dport 2022") || strings.Contains(rules, "MASQUERADE") {
+		t.Errorf("the file for the boot is not phase 0's of the present document:\n%s", rules)
+	}
+	time.Sleep(time.Second) // a repair takes less than half of it
+	list, err := h.api.ListOperationsWithResponse(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range list.JSON200.Operations {
+		if op.Kind == client.OperationKindReconcile {
+			t.Errorf("the undo made a repair necessary: %+v", op)
+		}
+	}
 }
