@@ -71,6 +71,9 @@ func newContextUse(a *app) *cobra.Command {
 				return usagef("waddle context ls lists them", "there is no context %q in %s", args[0], path)
 			}
 			f.Current = args[0]
+			if _, err := config.Path(a.getenv); err != nil {
+				return usagef("", "%s", err)
+			}
 			if err := f.Save(path); err != nil {
 				return err
 			}
@@ -103,6 +106,9 @@ read at each call; paths are stored as absolute ones.`,
 			f.Contexts[args[0]] = c
 			if f.Current == "" {
 				f.Current = args[0]
+			}
+			if _, err := config.Path(a.getenv); err != nil {
+				return usagef("", "%s", err)
 			}
 			if err := f.Save(path); err != nil {
 				return err
@@ -140,11 +146,12 @@ func (a *app) changedContext(c config.Context) (config.Context, error) {
 	return c, nil
 }
 
-// configFile reads the configuration file and returns where it is.
+// configFile reads the configuration file and returns where it is: "" for a
+// caller without a home, as a system service, who then has none.
 func (a *app) configFile() (*config.File, string, error) {
 	path, err := config.Path(a.getenv)
 	if err != nil {
-		return nil, "", usagef("", "%s", err)
+		return &config.File{}, "", nil
 	}
 	f, err := config.Load(path)
 	if err != nil {

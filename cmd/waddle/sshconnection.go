@@ -11,8 +11,16 @@ import (
 
 // sshConnection returns what sshd says of the connection that the caller came in
 // by (ssh(1), SSH_CONNECTION), so that the daemon can refuse to cut it. sudo and
-// su take the variable away, so the parents' environments are looked at too.
+// su take the variable away, so the parents' environments are looked at too. An
+// sshd that was not reached over the network says UNKNOWN: nothing can be cut.
 func sshConnection(getenv func(string) string, proc string) string {
+	if v := connectionSaid(getenv, proc); !strings.HasPrefix(v, "UNKNOWN ") {
+		return v
+	}
+	return ""
+}
+
+func connectionSaid(getenv func(string) string, proc string) string {
 	if v := getenv("SSH_CONNECTION"); v != "" {
 		return v
 	}

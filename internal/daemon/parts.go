@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/hostfacts"
@@ -53,7 +54,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := netlink.NewHandle()
+	kernel, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the kernel about the network: %w", err)
 	}

@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -272,6 +273,10 @@ func (p *Pool) set(args []string) (string, error) {
 		changed := n.copy()
 		for _, pair := range o.rest[:at] {
 			if err := assign(fmt.Sprintf("cannot set property for '%s'", name), changed, pair, false); err != nil {
+				var r refusal
+				if errors.As(err, &r) {
+					return "", rejected(r)
+				}
 				return "", err
 			}
 		}

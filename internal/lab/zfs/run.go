@@ -16,6 +16,12 @@ func (r refusal) Error() string { return string(r) }
 
 func refuse(format string, args ...any) error { return refusal(fmt.Sprintf(format, args...)) }
 
+// rejected is a value that zfs set does not take: exit code 255 (OpenZFS 2.3, seen
+// in the appliance VM).
+type rejected string
+
+func (r rejected) Error() string { return string(r) }
+
 // misuse is an error in the arguments: exit code 2.
 type misuse string
 
@@ -55,8 +61,12 @@ func answer(stdout string, err error) driver.Output {
 	}
 	out.Stderr, out.Code = []byte(err.Error()+"\n"), 1
 	var m misuse
-	if errors.As(err, &m) {
+	var r rejected
+	switch {
+	case errors.As(err, &m):
 		out.Code = 2
+	case errors.As(err, &r):
+		out.Code = 255
 	}
 	return out
 }

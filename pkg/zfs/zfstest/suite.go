@@ -143,10 +143,15 @@ func (e *Env) ok(err error) {
 // the exit code 1.
 func (e *Env) fails(cmd zfs.Command, kind error, text string) {
 	e.Helper()
+	e.failsWith(1, cmd, kind, text)
+}
+
+func (e *Env) failsWith(code int, cmd zfs.Command, kind error, text string) {
+	e.Helper()
 	out, err := e.C.Exec(e.Ctx, cmd)
 	e.ok(err)
-	if out.Code != 1 || string(out.Stderr) != text {
-		e.Fatalf("%s: got code %d and %q, want 1 and %q", cmd, out.Code, out.Stderr, text)
+	if out.Code != code || string(out.Stderr) != text {
+		e.Fatalf("%s: got code %d and %q, want %d and %q", cmd, out.Code, out.Stderr, code, text)
 	}
 	if _, err := e.C.Run(e.Ctx, cmd); !errors.Is(err, kind) {
 		e.Fatalf("%s: got %v, want %v", cmd, err, kind)

@@ -131,7 +131,7 @@ var volumeRows = []Row{
 	}},
 	{"a volsize that is no multiple of the block is refused by zfs too", func(e *Env) {
 		v, _ := e.made("a", 16*MiB)
-		e.fails(zfs.Set(v, e.property("volsize", fmt.Sprint(16*MiB+1))), zfs.ErrInvalid,
+		e.failsWith(255, zfs.Set(v, e.property("volsize", fmt.Sprint(16*MiB+1))), zfs.ErrInvalid,
 			"cannot set property for '"+v.String()+"': 'volsize' must be a multiple of volume block size (16K)\n")
 	}},
 	{"the block size is the one that was asked for, and cannot be changed", func(e *Env) {
@@ -139,7 +139,7 @@ var volumeRows = []Row{
 		if i := e.info(v); i.VolumeBlock != 8<<10 {
 			e.Fatalf("block size is %d", i.VolumeBlock)
 		}
-		e.fails(zfs.Set(v, e.property("volblocksize", "16K")), zfs.ErrInvalid,
+		e.failsWith(255, zfs.Set(v, e.property("volblocksize", "16K")), zfs.ErrInvalid,
 			"cannot set property for '"+v.String()+"': 'volblocksize' is readonly\n")
 	}},
 	{"two creates of one name at once: one wins, the other is told that it exists", func(e *Env) {
