@@ -42,6 +42,7 @@ func (f *Firewall) Boot(ctx context.Context) error {
 	if err := f.load(ctx, *set, "the last confirmed rules"); err != nil {
 		return errors.Join(err, f.bootClosed(ctx, err))
 	}
+	f.log.Info("the last confirmed firewall rules are loaded")
 	f.forget(s)
 	return nil
 }

@@ -135,7 +135,6 @@ func (f *Firewall) load(ctx context.Context, set netfw.RuleSet, why string) erro
 	if err := f.loader.LoadRules(ctx, set); err != nil {
 		return fmt.Errorf("cannot load %s: %w", why, err)
 	}
-	f.log.Info("firewall rules loaded", "what", why)
 	return nil
 }
 

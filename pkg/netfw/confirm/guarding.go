@@ -32,6 +32,7 @@ func (f *Firewall) Guarding(ctx context.Context, id string, at time.Duration) er
 	if _, err := timer.Read(make([]byte, 8)); err != nil {
 		return fmt.Errorf("cannot wait for the deadline: %w", err)
 	}
+	f.log.Info("the time to confirm is over", "id", id, "late", f.clock.Boot()-at)
 	return f.Guarded(ctx, id)
 }
 
@@ -39,7 +40,8 @@ func (f *Firewall) Guarding(ctx context.Context, id string, at time.Duration) er
 // and the last to be killed for memory: a host that is busy or under attack is
 // where it is needed. Best effort: without the right to it, it still runs.
 func first() {
-	_ = unix.Setpriority(unix.PRIO_PGRP, 0, guardNice) // the group is our session: all threads
+	_ = unix.Setpriority(unix.PRIO_PGRP, 0, guardNice)                           // the group is our session: all threads
+	_ = os.WriteFile("/proc/self/autogroup", []byte(strconv.Itoa(guardNice)), 0) // the same for the session (sched(7))
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte(strconv.Itoa(guardOOM)), 0)
 }
 
@@ -72,26 +74,28 @@ func toNowhere(fd int) error {
 
 const (
 	guardPause   = 100 * time.Millisecond // between tries
-	guardSlowest = 2 * time.Second
+	guardSlowest = 500 * time.Millisecond
 )
 
 // Guarded expires what is due and tries again until the rules are right. When
 // the lock's holder is frozen it rolls back without the lock, and again once it
 // has it, as the holder may go on and load its rules in between.
 func (f *Firewall) Guarded(ctx context.Context, id string) error {
-	for pause := guardPause; ; pause = min(2*pause, guardSlowest) {
+	pause := guardPause
+	for n := 1; ; n++ {
 		err := f.guarded(ctx, id)
 		if err == nil {
+			f.log.Info("the firewall is as it has to be", "id", id, "tries", n)
 			return nil
 		}
-		f.log.Error("the firewall is not rolled back yet", "id", id, "error", err, "again", pause)
-		if errors.Is(err, errLocked) {
-			pause = guardPause
+		if n&(n-1) == 0 { // ever more rarely: a holder can stay frozen for days
+			f.log.Error("the firewall's guard tries again", "id", id, "tries", n, "error", err)
 		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
 		case <-time.After(pause):
+			pause = min(2*pause, guardSlowest)
 		}
 	}
 }
