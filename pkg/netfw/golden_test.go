@@ -74,6 +74,19 @@ func TestRulesOfEachProfileAndPart(t *testing.T) {
 	}
 }
 
+func TestRulesOfTheClosedProfiles(t *testing.T) {
+	sets := allSets(t)
+	for _, name := range []string{"lockdown", "lockdown-open", "emergency", "builtin"} {
+		golden(t, "rules-"+name+".v4", string(Render(sets[name].V4)))
+		golden(t, "rules-"+name+".v6", string(Render(sets[name].V6)))
+	}
+	golden(t, "rules-pins.bridge", string(Render(sets["lockdown"].Pins)))
+	golden(t, "rules-no-pins.bridge", string(Render(sets["open"].Pins)))
+	for _, name := range []string{"initial-pinned", "lockdown-open", "emergency"} {
+		equal(t, "the pins of "+name, string(Render(sets["lockdown"].Pins)), string(Render(sets[name].Pins)))
+	}
+}
+
 func TestInterfacesFile(t *testing.T) {
 	golden(t, "interfaces", string(RenderInterfaces(planBridge())))
 }

@@ -67,8 +67,8 @@ func sortedAddrs(in []netip.Addr, f Family) []netip.Addr {
 	return slices.Compact(out)
 }
 
-// exceptionRules open the host's own doors to the sources that were named. A
-// source that is not of the internal network is not taken from its bridge.
+// exceptionRules open the host's own doors to the sources that were named: those
+// of the internal network from its bridge alone, all others from anywhere else.
 func exceptionRules(c RuleConfig, f Family) []string {
 	var r []string
 	for _, x := range c.Exceptions {
@@ -81,8 +81,9 @@ func exceptionRules(c RuleConfig, f Family) []string {
 				from = fmt.Sprintf("-s %s ", src)
 			}
 			if !c.isInternal(src) {
-				from += fmt.Sprintf("! -i %s ", c.InternalBridge)
+				from += "! "
 			}
+			from += fmt.Sprintf("-i %s ", c.InternalBridge)
 			for _, p := range slices.Compact(slices.Sorted(slices.Values(x.TCP))) {
 				r = append(r, acceptTCP(from, p))
 			}

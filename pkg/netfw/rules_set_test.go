@@ -17,6 +17,7 @@ func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 func zonedConfig() RuleConfig {
 	return with(func(c *RuleConfig) {
 		c.Profile = Lockdown
+		c.InternalTCP = []uint16{22, 8006, 7443, 3260, 2222}
 		c.InternalAddress = addr("10.10.0.1")
 		c.Zones = Zones{
 			Teleport: Zone{[]netip.Addr{addr("10.10.0.2"), addr("fd00::2")}, []uint16{22, 8006, 7443}},
@@ -41,7 +42,7 @@ func emergency(c RuleConfig) RuleConfig {
 	c.Profile = Emergency
 	c.Exceptions = []Exception{
 		{[]netip.Prefix{prefix("198.51.100.7/32"), prefix("2001:db8::7/128")}, []uint16{8006, 22}},
-		{[]netip.Prefix{prefix("10.10.0.99/32"), prefix("2001:db8:7::/48")}, []uint16{22}},
+		{[]netip.Prefix{prefix("10.10.0.50/32"), prefix("2001:db8:7::/48")}, []uint16{22}},
 	}
 	return c
 }
