@@ -1,0 +1,128 @@
+package pve
+
+// handlers says what answers each call. Receivers are taken from the request: the table holds
+// for every server.
+func handlers() map[string]handler {
+	h := func(f func(*Server, *request) (any, error)) handler {
+		return func(r *request) (any, error) { return f(r.s, r) }
+	}
+	via := func(f func(*Server, string) handler, name string) handler {
+		return func(r *request) (any, error) { return f(r.s, name)(r) }
+	}
+	const vm = "/nodes/{node}/qemu/{vmid}"
+	const store = "/nodes/{node}/storage/{storage}"
+	const tokens = "/access/users/{userid}/token"
+	return map[string]handler{
+		"GET /access":                     h((*Server).accessIndex),
+		"GET /access/ticket":              nothing,
+		"POST /access/ticket":             h((*Server).login),
+		"GET /access/acl":                 h((*Server).readACL),
+		"PUT /access/acl":                 h((*Server).updateACL),
+		"GET /access/permissions":         h((*Server).permissions),
+		"GET /access/roles":               h((*Server).listRoles),
+		"POST /access/roles":              h((*Server).createRole),
+		"GET /access/roles/{roleid}":      h((*Server).readRole),
+		"PUT /access/roles/{roleid}":      h((*Server).updateRole),
+		"DELETE /access/roles/{roleid}":   h((*Server).deleteRole),
+		"GET /access/users":               h((*Server).listUsers),
+		"POST /access/users":              h((*Server).createUser),
+		"GET /access/users/{userid}":      h((*Server).readUser),
+		"PUT /access/users/{userid}":      h((*Server).updateUser),
+		"DELETE /access/users/{userid}":   h((*Server).deleteUser),
+		"GET " + tokens:                   h((*Server).listTokens),
+		"GET " + tokens + "/{tokenid}":    h((*Server).readToken),
+		"POST " + tokens + "/{tokenid}":   h((*Server).createToken),
+		"PUT " + tokens + "/{tokenid}":    h((*Server).updateToken),
+		"DELETE " + tokens + "/{tokenid}": h((*Server).deleteToken),
+
+		"GET /version":           h((*Server).version),
+		"GET /cluster":           h((*Server).clusterIndex),
+		"GET /cluster/nextid":    h((*Server).nextID),
+		"GET /cluster/resources": h((*Server).resources),
+		"GET /cluster/status":    h((*Server).clusterStatus),
+		"GET /cluster/tasks":     h((*Server).clusterTasks),
+		"GET /pools":             h((*Server).listPools),
+		"POST /pools":            h((*Server).createPool),
+		"PUT /pools":             h((*Server).updatePool),
+		"DELETE /pools":          h((*Server).deletePool),
+		"GET /pools/{poolid}":    h((*Server).readPool),
+		"PUT /pools/{poolid}":    h((*Server).updatePool),
+		"DELETE /pools/{poolid}": h((*Server).deletePool),
+
+		"GET /nodes":                            h((*Server).nodes),
+		"GET /nodes/{node}":                     h((*Server).nodeIndex),
+		"GET /nodes/{node}/version":             h((*Server).version),
+		"GET /nodes/{node}/status":              h((*Server).nodeStatus),
+		"GET /nodes/{node}/network":             h((*Server).network),
+		"GET /nodes/{node}/query-url-metadata":  h((*Server).urlMetadata),
+		"GET /nodes/{node}/tasks":               h((*Server).listTasks),
+		"GET /nodes/{node}/tasks/{upid}":        h((*Server).taskIndex),
+		"DELETE /nodes/{node}/tasks/{upid}":     h((*Server).stopTask),
+		"GET /nodes/{node}/tasks/{upid}/log":    h((*Server).taskLog),
+		"GET /nodes/{node}/tasks/{upid}/status": h((*Server).taskStatus),
+
+		"GET /storage":                          h((*Server).storageConfigs),
+		"GET /storage/{storage}":                h((*Server).storageConfig),
+		"PUT /storage/{storage}":                h((*Server).storageUpdate),
+		"GET /nodes/{node}/storage":             h((*Server).nodeStorages),
+		"GET " + store:                          h((*Server).storageIndex),
+		"GET " + store + "/status":              h((*Server).storageStatus),
+		"GET " + store + "/content":             h((*Server).content),
+		"POST " + store + "/content":            h((*Server).allocate),
+		"GET " + store + "/content/{volume}":    h((*Server).volumeInfo),
+		"DELETE " + store + "/content/{volume}": h((*Server).volumeDelete),
+		"POST " + store + "/upload":             h((*Server).upload),
+		"POST " + store + "/download-url":       h((*Server).download),
+
+		"GET /nodes/{node}/qemu":        h((*Server).listVMs),
+		"POST /nodes/{node}/qemu":       h((*Server).createVM),
+		"GET " + vm:                     h((*Server).vmIndex),
+		"DELETE " + vm:                  h((*Server).destroy),
+		"GET " + vm + "/config":         h((*Server).readConfig),
+		"PUT " + vm + "/config":         h((*Server).configSync),
+		"POST " + vm + "/config":        h((*Server).configAsync),
+		"GET " + vm + "/pending":        h((*Server).pending),
+		"GET " + vm + "/cloudinit":      h((*Server).cloudinitPending),
+		"PUT " + vm + "/cloudinit":      h((*Server).cloudinitUpdate),
+		"GET " + vm + "/cloudinit/dump": h((*Server).cloudinitDump),
+		"GET " + vm + "/feature":        h((*Server).feature),
+		"PUT " + vm + "/resize":         h((*Server).resize),
+		"PUT " + vm + "/unlink":         h((*Server).unlink),
+		"POST " + vm + "/move_disk":     h((*Server).move),
+		"POST " + vm + "/clone":         h((*Server).clone),
+		"POST " + vm + "/template":      h((*Server).makeTemplate),
+		"POST " + vm + "/vncproxy":      via((*Server).console, "vncproxy"),
+		"POST " + vm + "/termproxy":     via((*Server).console, "vncproxy"),
+
+		"GET " + vm + "/status":           h((*Server).statusIndex),
+		"GET " + vm + "/status/current":   h((*Server).current),
+		"POST " + vm + "/status/start":    h((*Server).startCall),
+		"POST " + vm + "/status/stop":     h((*Server).stopCall),
+		"POST " + vm + "/status/shutdown": h((*Server).shutdownCall),
+		"POST " + vm + "/status/reboot":   h((*Server).rebootCall),
+		"POST " + vm + "/status/reset":    h((*Server).resetCall),
+		"POST " + vm + "/status/suspend":  h((*Server).suspendCall),
+		"POST " + vm + "/status/resume":   h((*Server).resumeCall),
+
+		"GET " + vm + "/snapshot":                      h((*Server).listSnapshots),
+		"POST " + vm + "/snapshot":                     h((*Server).createSnapshot),
+		"GET " + vm + "/snapshot/{snapname}":           h((*Server).snapshotIndex),
+		"DELETE " + vm + "/snapshot/{snapname}":        h((*Server).deleteSnapshot),
+		"GET " + vm + "/snapshot/{snapname}/config":    h((*Server).snapshotConfig),
+		"PUT " + vm + "/snapshot/{snapname}/config":    h((*Server).snapshotDescribe),
+		"POST " + vm + "/snapshot/{snapname}/rollback": h((*Server).rollback),
+
+		"GET " + vm + "/agent":                        h((*Server).agentIndex),
+		"POST " + vm + "/agent":                       h((*Server).anyAgent),
+		"POST " + vm + "/agent/ping":                  via((*Server).plainAgent, "ping"),
+		"GET " + vm + "/agent/info":                   via((*Server).plainAgent, "info"),
+		"GET " + vm + "/agent/get-osinfo":             via((*Server).plainAgent, "get-osinfo"),
+		"GET " + vm + "/agent/get-host-name":          via((*Server).plainAgent, "get-host-name"),
+		"GET " + vm + "/agent/network-get-interfaces": via((*Server).plainAgent, "network-get-interfaces"),
+		"POST " + vm + "/agent/shutdown":              via((*Server).plainAgent, "shutdown"),
+		"POST " + vm + "/agent/exec":                  h((*Server).agentExec),
+		"GET " + vm + "/agent/exec-status":            h((*Server).agentExecStatus),
+		"POST " + vm + "/agent/file-write":            h((*Server).agentWrite),
+		"GET " + vm + "/agent/file-read":              h((*Server).agentRead),
+	}
+}

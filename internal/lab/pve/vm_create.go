@@ -1,0 +1,232 @@
+package pve
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/waddle-social/waddle/internal/lab/pve/schema"
+)
+
+// ofTheCall are parameters of create and config that are no options of the VM.
+var ofTheCall = []string{"node", "vmid", "archive", "bwlimit", "force", "import-working-storage", "live-restore", "pool", "start", "storage", "unique", "delete", "revert", "digest", "skiplock", "background_delay"}
+
+// options are the parameters that belong to the VM's configuration. cdrom is another name for ide2.
+func options(p schema.Values) map[string]string {
+	all := map[string]string{}
+	for _, name := range p.Names() {
+		if !slices.Contains(ofTheCall, name) {
+			all[name] = p.Text(name)
+		}
+	}
+	if v, ok := all["cdrom"]; ok {
+		if !strings.Contains(v, "media=") {
+			v += ",media=cdrom"
+		}
+		all["ide2"] = v
+		delete(all, "cdrom")
+	}
+	return all
+}
+
+func (s *Server) createVM(r *request) (any, error) {
+	vmid, pool, standard := r.vmid(), r.text("pool"), r.text("storage")
+	config := options(r.p)
+	if r.p.Has("archive") {
+		return nil, wrongParam("archive", "the simulator does not restore backups")
+	}
+	if err := s.mayCreate(r, vmid, pool, standard, config); err != nil {
+		return nil, err
+	}
+	if _, there := s.st.VMs[vmid]; there {
+		return nil, die("unable to create VM %d - VM %d already exists on node '%s'", vmid, vmid, s.o.Node)
+	}
+	v := newVM(vmid)
+	v.Config["lock"] = "create"
+	s.st.VMs[vmid] = v
+	if pool != "" {
+		s.st.Pools[pool].VMs[vmid] = true
+	}
+	start := r.bool("start", false)
+	return r.start("qmcreate", strconv.Itoa(vmid), func(j *job) error {
+		if err := j.create(v, config, standard); err != nil {
+			return fmt.Errorf("unable to create VM %d - %w", vmid, err)
+		}
+		if !start {
+			return nil
+		}
+		j.logf("start VM %d after creation", vmid)
+		if err := j.startVM(v); err != nil {
+			j.logf("WARN: start failed: %s", err)
+		}
+		return nil
+	})
+}
+
+func (s *Server) mayCreate(r *request, vmid int, pool, standard string, config map[string]string) error {
+	if pool != "" && s.st.Pools[pool] == nil {
+		return forbidden("pool '" + pool + "' does not exist")
+	}
+	if standard != "" {
+		if err := s.need(r.user, "/storage/"+standard, "Datastore.AllocateSpace"); err != nil {
+			return err
+		}
+	}
+	if r.bool("start", false) {
+		if err := s.needVM(r.user, vmid, pool, "VM.PowerMgmt"); err != nil {
+			return err
+		}
+	}
+	if s.needVM(r.user, vmid, pool, "VM.Allocate") != nil {
+		return forbidden("")
+	}
+	names := make([]string, 0, len(config))
+	for name := range config {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, check := range []func() error{
+		func() error { return checkDrives(config) },
+		func() error { return s.mayStorage(r, vmid, config, standard) },
+		func() error { return s.mayConfigure(r.user, vmid, pool, names) },
+		func() error { return s.mayDevices(r.user, vmid, pool, config) },
+		func() error { return s.mayBridges(r.user, config) },
+		func() error { return checkBalloon(config) },
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkBalloon(config map[string]string) error {
+	memory := 512
+	if m := config["memory"]; m != "" {
+		memory = atoi(strings.TrimPrefix(m, "current="))
+	}
+	if atoi(config["balloon"]) > memory {
+		return die("balloon value too large (must be smaller than assigned memory)")
+	}
+	return nil
+}
+
+// create makes the disks and writes the configuration. On failure nothing is left: Proxmox frees
+// the volumes that it had made and removes the configuration.
+func (j *job) create(v *vm, config map[string]string, standard string) error {
+	var made []string
+	err := j.lockVM(v.ID)
+	if err == nil {
+		err = j.fillVM(v, config, standard, &made)
+	}
+	if err == nil {
+		return nil
+	}
+	j.drop(made)
+	_ = j.with(func() error {
+		delete(j.s.st.VMs, v.ID)
+		for _, p := range j.s.st.Pools {
+			delete(p.VMs, v.ID)
+		}
+		return nil
+	})
+	return err
+}
+
+func (j *job) fillVM(v *vm, config map[string]string, standard string, made *[]string) error {
+	disks, err := j.makeDisks(v.ID, config, standard, made)
+	if err != nil {
+		return err
+	}
+	if err := j.step("configure", 0); err != nil {
+		return err
+	}
+	return j.with(func() error {
+		for opt, value := range config {
+			v.Config[opt] = normal(opt, value)
+		}
+		for opt, value := range disks {
+			v.Config[opt] = value
+		}
+		complete(v.Config, j.s.now())
+		delete(v.Config, "lock")
+		v.regenerate()
+		return nil
+	})
+}
+
+// normal is how Proxmox keeps a value: tags sorted and lower case, a card with a MAC.
+func normal(opt, value string) string {
+	switch {
+	case opt == "tags":
+		return uniqueTags(value)
+	case netName.MatchString(opt):
+		n, err := schema.Net.Parse(opt, value)
+		if err != nil {
+			return value
+		}
+		if n["macaddr"] == "" {
+			n["macaddr"] = randomMAC()
+		}
+		n["macaddr"] = strings.ToUpper(n["macaddr"])
+		return schema.Net.Print(n)
+	case opt == "boot":
+		return strings.ReplaceAll(value, ",", ";")
+	}
+	if p, ok := schema.Config.Lookup(opt); ok && p.Type == schema.Boolean {
+		return value
+	}
+	return value
+}
+
+func uniqueTags(value string) string {
+	tags := schema.List(strings.ToLower(value))
+	slices.Sort(tags)
+	return strings.Join(slices.Compact(tags), ";")
+}
+
+// randomMAC draws from Proxmox's own prefix.
+func randomMAC() string {
+	b := random(3)
+	return fmt.Sprintf("BC:24:11:%02X:%02X:%02X", b[0], b[1], b[2])
+}
+
+// complete adds what Proxmox adds to a new configuration.
+func complete(config map[string]string, now time.Time) {
+	if smbios := config["smbios1"]; !strings.Contains(smbios, "uuid=") {
+		config["smbios1"] = strings.TrimSuffix("uuid="+uuid.NewString()+","+smbios, ",")
+	}
+	if config["vmgenid"] == "" || config["vmgenid"] == "1" {
+		config["vmgenid"] = uuid.NewString()
+	}
+	config["meta"] = fmt.Sprintf("creation-qemu=10.0.2,ctime=%d", now.Unix())
+	if config["boot"] == "" {
+		if order := bootOrder(config); order != "" {
+			config["boot"] = "order=" + order
+		}
+	}
+}
+
+// bootOrder is Proxmox's own: the first disk, the first CD, the first card.
+func bootOrder(config map[string]string) string {
+	var disk, cd, net string
+	for _, opt := range drives(config) {
+		d := mustDrive(opt, config[opt])
+		switch {
+		case opt == "efidisk0" || opt == "tpmstate0":
+		case d.disk() && disk == "":
+			disk = opt
+		case d["media"] == "cdrom" && !d.cloudinit() && cd == "":
+			cd = opt
+		}
+	}
+	if all := nets(config); len(all) > 0 {
+		net = all[0]
+	}
+	order := slices.DeleteFunc([]string{disk, cd, net}, func(s string) bool { return s == "" })
+	return strings.Join(order, ";")
+}
