@@ -9,7 +9,7 @@ GO      := $(shell command -v go || echo /usr/local/go/bin/go)
 TOOL    := $(GO) tool -modfile=tools/go.mod
 LAB     ?= lab
 
-.PHONY: help build test lint generate lab lab-down bench
+.PHONY: help build test lint generate lab lab-down bench deb e2e
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,7 +19,7 @@ build: ## bin/waddled, bin/waddle, bin/waddle-lab
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 test: ## all tests that run without the appliance VM, with the race detector
-	scripts/need go gcc git iptables nft ip nsenter curl jq
+	scripts/need go gcc git iptables nft ip nsenter curl jq setpriv sshd
 	$(GO) test -race -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck, breaking changes of the contract
@@ -41,6 +41,15 @@ lab: build ## the lab with the example platform applied as far as phase 1, and t
 
 lab-down: build ## take the lab away
 	bin/waddle-lab down --name $(LAB)
+
+deb: ## dist/waddle_VERSION_ARCH.deb
+	scripts/need go git
+	deb/build.sh
+
+e2e: ## the tests in the appliance VM: Debian with real ZFS and LIO under QEMU
+	scripts/need go git
+	test/appliance/build.sh
+	WADDLE_E2E=1 $(GO) test -count=1 -timeout 60m -v ./test/appliance/
 
 bench: ## ratios, measured side by side
 	scripts/need go iptables nft ip
