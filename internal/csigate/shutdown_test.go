@@ -2,6 +2,7 @@ package csigate_test
 
 import (
 	"context"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,19 @@ func (w *world) stopping(n int, free chan struct{}) (c *ssh.Client, results func
 	}
 }
 
+// closed waits until the server takes no connections any more.
+func (w *world) closed() {
+	w.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		c, err := net.Dial("tcp", w.addr)
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+	}
+	w.t.Fatal("the server goes on taking connections")
+}
+
 func TestWhatRunsWhenTheDaemonStopsIsFinishedAndSaidSo(t *testing.T) {
 	w := newWorld(t)
 	free := make(chan struct{})
@@ -57,13 +71,11 @@ func TestWhatRunsWhenTheDaemonStopsIsFinishedAndSaidSo(t *testing.T) {
 	stop := w.stop
 	w.stop = nil
 	go func() { stop(); close(stopped) }()
+	w.closed()
 	// New commands are refused with an exit status while the old ones run.
-	for {
-		r, err := execOn(c, "uname -s", false)
-		must(t, err)
-		if r.Code == 1 && strings.Contains(r.Stderr, "is stopping and takes no new commands") {
-			break
-		}
+	r, err := execOn(c, "uname -s", false)
+	must(t, err)
+	if r.Code != 1 || !strings.Contains(r.Stderr, "is stopping and takes no new commands") {
 		t.Fatalf("a new command while stopping: %+v", r)
 	}
 	select {

@@ -102,7 +102,7 @@ func (d Driver) expansion() []Row {
 		{Name: "a smaller size is refused", Command: Set(v, Pair("volsize", fmt.Sprint(64*MiB))),
 			Stderr: "waddled: cannot resize " + v + ": it has 100663296 bytes and would be cut to 67108864; volumes only grow\n", Code: 1},
 		{Name: "a size that is no multiple of the block is zfs's to refuse", Command: Set(v, Pair("volsize", fmt.Sprint(96*MiB+1))),
-			Stderr: "cannot set property for '" + v + "': 'volsize' must be a multiple of volume block size (16K)\n", Code: 1},
+			Stderr: "cannot set property for '" + v + "': 'volsize' must be a multiple of volume block size (16K)\n", Code: 255},
 		{Name: "a volume that is not there has no size", Command: Set(d.V+"/none", Pair("volsize", fmt.Sprint(64*MiB))),
 			Stderr: "cannot open '" + d.V + "/none': dataset does not exist\n", Code: 1},
 	}

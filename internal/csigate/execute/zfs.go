@@ -221,7 +221,10 @@ func (e *Executor) copy(ctx context.Context, c grammar.Copy) Answer {
 	}
 	out, err := e.o.ZFS.Copy(ctx, from, to)
 	settle(err == nil)
-	a := Answer{Stderr: append(out.Send.Stderr, out.Receive.Stderr...), Code: max(out.Receive.Code, out.Send.Code)}
+	a := Answer{Stderr: append(out.Send.Stderr, out.Receive.Stderr...), Code: out.Receive.Code}
+	if a.Code == 0 {
+		a.Code = out.Send.Code // a shell would not tell
+	}
 	if err != nil && ctx.Err() != nil {
 		return failed(fmt.Errorf("cannot copy %s to %s: %w", from, to, context.Cause(ctx)))
 	}
