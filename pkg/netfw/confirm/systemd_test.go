@@ -1,0 +1,111 @@
+package confirm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+)
+
+const systemdProgram = "/lib/systemd/systemd"
+
+// startSystemd runs a manager of its own in namespaces of its own, and then the
+// program; both end with the script.
+const startSystemd = `
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/system # systemd looks there whether it is the host's
+chmod 700 "$XDG_RUNTIME_DIR"
+` + systemdProgram + ` --user --log-target=console >"$XDG_RUNTIME_DIR/log" 2>&1 &
+for i in $(seq 100); do [ -S "$XDG_RUNTIME_DIR/systemd/private" ] && break; sleep 0.1; done
+exec "$@"
+`
+
+// TestARealSystemdStartsTheRollback arms two timers, takes one away, and has the
+// other run a command at its time.
+func TestARealSystemdStartsTheRollback(t *testing.T) {
+	for what, missing := range map[string]bool{"root": os.Geteuid() != 0, systemdProgram: !exists(systemdProgram)} {
+		if missing && os.Getenv("CI") != "" {
+			t.Fatalf("this test starts a systemd and needs %s", what)
+		}
+		if missing {
+			t.Skipf("this test starts a systemd and needs %s", what)
+		}
+	}
+	run := memory(t)
+	cmd := exec.Command("unshare", "-n", "-m", "-p", "-C", "--fork", "--kill-child", "--mount-proc", "sh", "-ec", startSystemd, "sh", program(t), "timer", run)
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+run, "HOME="+run)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		log, _ := os.ReadFile(filepath.Join(run, "log"))
+		t.Fatalf("%v\n%s\nsystemd: %s", err, out, log)
+	}
+	fmt.Printf("systemd: %s", out)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// timerProcess is the daemon beside that systemd.
+func timerProcess(args []string) error {
+	fired := func(id string) string { return filepath.Join(args[0], id+".fired") }
+	g := &timerGuard{clock: SystemClock(), connect: ownSystemd, command: []string{"/bin/sh", "-c", `: >"` + args[0] + `/$2.fired"`, "sh"}}
+	ctx := context.Background()
+	const stays, goes = "change-00000001", "change-00000002"
+	at := Boottime() + time.Second
+	handle, err := g.Arm(ctx, goes, at)
+	if err != nil {
+		return err
+	}
+	if _, err := g.Arm(ctx, stays, at); err != nil {
+		return err
+	}
+	if _, err := g.Arm(ctx, stays, at); err == nil || !strings.Contains(err.Error(), "cannot start the timer") {
+		return fmt.Errorf("a timer was armed twice: %w", err)
+	}
+	if err := g.Disarm(ctx, goes, handle); err != nil {
+		return err
+	}
+	for !exists(fired(stays)) {
+		if Boottime() > at+20*time.Second {
+			return errors.New("the timer did not start its command within 20s")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	late := Boottime() - at
+	time.Sleep(200 * time.Millisecond)
+	if _, err := os.Stat(fired(goes)); late < 0 || !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("late %s; the timer that was taken away: %w", late, err)
+	}
+	fmt.Printf("its timer started the rollback %s after the deadline\n", late.Round(time.Millisecond))
+	return nil
+}
+
+func ownSystemd(context.Context) (systemd, error) {
+	return dbus.NewConnection(func() (*godbus.Conn, error) {
+		c, err := godbus.Dial("unix:path=" + os.Getenv("XDG_RUNTIME_DIR") + "/systemd/private")
+		if err != nil {
+			return nil, err
+		}
+		return c, c.Auth([]godbus.Auth{godbus.AuthExternal("0")})
+	})
+}
