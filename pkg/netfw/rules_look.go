@@ -52,7 +52,8 @@ func (d *Driver) lookRules(ctx context.Context, cfg RuleConfig) (Finding, *rules
 			return f, nil, err
 		}
 	}
-	return f, &rulesLook{cfg, set, boot, snap, t}, nil
+	l := &rulesLook{cfg, set, boot, snap, t}
+	return f, l, d.lookOthers(&f, l)
 }
 
 func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains, boot []Chain, is saved) error {
