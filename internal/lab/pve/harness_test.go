@@ -265,3 +265,15 @@ func await(t *testing.T, what string, there func() bool) {
 	}
 	t.Fatalf("%s did not come about within 20s", what)
 }
+
+// ticket sends a request without a body as the user of a ticket.
+func (n *node) ticket(cookie, csrf, method, path string) answer {
+	n.t.Helper()
+	req, err := http.NewRequestWithContext(n.t.Context(), method, n.URL()+path, nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	req.Header.Set("CSRFPreventionToken", csrf)
+	req.AddCookie(&http.Cookie{Name: "PVEAuthCookie", Value: cookie})
+	return n.do(req)
+}

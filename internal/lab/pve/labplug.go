@@ -26,8 +26,8 @@ func (p InLab) Bridges(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Plug implements Plugger. A gateway outside the card's networks cannot be routed to without an
-// on-link route, which lab.Plug does not set: such a card gets its addresses and no gateway.
+// Plug implements Plugger. A gateway outside the card's networks works as in a real guest: with an
+// on-link route it is a neighbour, and without one the guest has no route.
 func (p InLab) Plug(ctx context.Context, nic NIC) error {
 	card := lab.VM{Name: nic.VM, VMID: nic.VMID, NIC: nic.Index, Bridge: nic.Bridge, MAC: nic.MAC, Addresses: nic.Addresses}
 	for _, a := range nic.Addresses {
@@ -35,7 +35,11 @@ func (p InLab) Plug(ctx context.Context, nic NIC) error {
 			card.Gateway = nic.Gateway
 		}
 	}
-	_, err := p.Lab.Plug(ctx, card)
+	vm, err := p.Lab.Plug(ctx, card)
+	if err != nil || card.Gateway.IsValid() || !nic.Gateway.IsValid() || !nic.OnLink {
+		return err
+	}
+	_, err = vm.Run(ctx, "ip", "route", "add", "default", "via", nic.Gateway.String(), "dev", fmt.Sprintf("eth%d", nic.Index), "onlink")
 	return err
 }
 

@@ -72,6 +72,17 @@ func TestAVMThatIsStartedIsOnTheLabsBridges(t *testing.T) {
 	if !strings.Contains(said, "10.10.0.10/24") {
 		t.Errorf("inside the VM: %q", said)
 	}
+	// A flexible address is a /32 whose gateway lies outside it: only a guest that is told "on-link" gets there.
+	const flexible = "version: 2\nethernets:\n  outside:\n    match: {macaddress: 'bc:24:11:00:00:30'}\n    addresses: [203.0.113.30/32]\n    routes: [{to: 0.0.0.0/0, via: 203.0.113.1, on-link: true}]\n"
+	if err := os.WriteFile(snippets+"/flexible.yaml", []byte(flexible), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.create(102, map[string]any{"net0": "virtio=BC:24:11:00:00:30,bridge=vmbr0", "ipconfig0": nil, "cicustom": "network=local:snippets/flexible.yaml"})
+	n.done(n.call("POST", "/nodes/pve/qemu/102/status/start", ""))
+	if out, err := l.VM("talos-102").Run(t.Context(), "ip", "route"); err != nil || !strings.Contains(out, "default via 203.0.113.1 dev eth0 onlink") {
+		t.Errorf("the routes with an on-link gateway are %q, %v", out, err)
+	}
+	n.done(n.call("POST", "/nodes/pve/qemu/102/status/stop", ""))
 	n.ok("PUT", vm100+"/config", `{"net0":"virtio=BC:24:11:00:00:10,bridge=vmbr0"}`)
 	if out, _ := l.Host.Run(t.Context(), "sh", "-c", "ls /sys/class/net/vmbr0/brif"); !strings.Contains(out, "tap100i0") {
 		t.Errorf("a card that was moved to vmbr0 is not there: %s", out)

@@ -12,6 +12,7 @@ import (
 type cardConfig struct {
 	addresses []netip.Prefix
 	gateway   netip.Addr
+	onLink    bool
 }
 
 // readNetwork reads a cloud-init network configuration, of version 1 (Proxmox's own) or 2
@@ -83,7 +84,10 @@ type ethernet struct {
 	}
 	Addresses []string
 	Gateway4  string
-	Routes    []struct{ To, Via string }
+	Routes    []struct {
+		To, Via string
+		OnLink  bool `yaml:"on-link"`
+	}
 }
 
 func (e ethernet) give(c *cardConfig) {
@@ -94,6 +98,7 @@ func (e ethernet) give(c *cardConfig) {
 	for _, r := range e.Routes {
 		if r.To == "default" || r.To == "0.0.0.0/0" {
 			c.via(r.Via)
+			c.onLink = c.onLink || r.OnLink
 		}
 	}
 }

@@ -28,6 +28,7 @@ type NIC struct {
 	MAC       string         `json:"mac"`
 	Addresses []netip.Prefix `json:"addresses"` // what cloud-init gives it; empty where it gives none
 	Gateway   netip.Addr     `json:"gateway"`
+	OnLink    bool           `json:"on_link,omitempty"` // the gateway is outside the networks and the guest was told to take it for a neighbour
 	LinkDown  bool           `json:"link_down,omitempty"`
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/waddle-social/waddle/internal/lab/pve/schema"
 )
 
+const closeWait = 5 * time.Second // for calls that are being answered
+
 // Server is a simulated node. It serves from Open until Close.
 type Server struct {
 	o      Options
@@ -90,8 +92,13 @@ func (s *Server) Node() string { return s.o.Node }
 // Close ends the API, the tasks' workers and the guests, and keeps the state. VMs that ran stay
 // plugged in, and run again after the next Open.
 func (s *Server) Close() error {
-	err := s.http.Close()
 	s.cancel()
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
 	s.mu.Lock()
 	guests := s.live
 	s.live = map[int]*machine{}

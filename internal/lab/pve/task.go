@@ -129,8 +129,14 @@ func (j *job) sleep(d time.Duration) error {
 	}
 }
 
-// with changes the state, and keeps it.
-func (j *job) with(change func() error) error { return j.s.with(change) }
+// with changes the state, and keeps it. When the simulator is closed the worker changes nothing
+// more and clears nothing up, as in a power cut.
+func (j *job) with(change func() error) error {
+	if j.s.ctx.Err() != nil {
+		return errStopped
+	}
+	return j.s.with(change)
+}
 
 func (j *job) release() {
 	for i := len(j.undo) - 1; i >= 0; i-- {
