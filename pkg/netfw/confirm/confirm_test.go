@@ -314,7 +314,7 @@ func TestARollbackToDamagedRulesTakesTheChangesOwnCopyThenLockdown(t *testing.T)
 	w.cut("rules.v4")
 	w.cut(changeName(s.Confirmed.ID, "v4"))
 	w.now += time.Minute
-	w.ok(w.Expire(t.Context()))
+	w.ok(w.Guarded(t.Context(), "x")) // comes to an end
 	if w.kernel != text(netfw.BuiltinLockdown()) {
 		t.Errorf("with both copies damaged there is\n%s", w.kernel)
 	}

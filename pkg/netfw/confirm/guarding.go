@@ -137,8 +137,12 @@ func (f *Firewall) withoutLock(ctx context.Context) error {
 // what a confirmation at the last moment has overtaken.
 func (f *Firewall) again(ctx context.Context) error {
 	w, err := f.Wanted(ctx)
-	if err != nil || w.LiveRules == nil {
-		return err
+	if err != nil {
+		f.log.Error("the confirmed rules are damaged; what is loaded stays", "error", err)
+		return nil // trying again would not mend them
+	}
+	if w.LiveRules == nil {
+		return nil
 	}
 	return f.load(ctx, *w.LiveRules, "what is wanted")
 }
