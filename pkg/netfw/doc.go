@@ -7,6 +7,7 @@
 //   - the bridge that it is told, and the one address on it,
 //   - the chains WADDLE-INPUT and WADDLE-FORWARD (filter, both families) and
 //     WADDLE-POSTROUTING (nat, IPv4), and one jump to each,
+//   - the nftables table bridge waddle, which pins source addresses to VMs' ports,
 //   - net.ipv4.ip_forward,
 //
 // and on disk the files /etc/network/interfaces.d/waddle,
@@ -24,4 +25,8 @@
 //
 // Look starts at most one process for each family, and none while the kernel's
 // ruleset generation is that of the last look.
+//
+// Beside them LoadRules swaps whole rule sets in the kernel and touches no file,
+// ParseRules reads a rule file back, BuiltinLockdown is for when there is none to
+// read, and Decide says what a rule set does with a packet without sending it.
 package netfw

@@ -29,9 +29,9 @@ func some[T any](g generator, most int, one func() T) []T {
 
 func (g generator) config() RuleConfig {
 	c := RuleConfig{
-		Parts: Part(g.IntN(int(AllParts)+2)) | pick(g, 0, AllParts), Profile: pick(g, Open, Initial, Lockdown, Lockdown, Emergency, Emergency),
+		Parts: pick(g, AllParts, AllParts, AllParts, Part(g.IntN(int(AllParts)+2))), Profile: pick(g, Open, Initial, Lockdown, Lockdown, Emergency, Emergency),
 		InternalBridge: g.name(), PublicBridge: g.name(),
-		InternalCIDR: netip.PrefixFrom(g.v4(), 1+g.IntN(32)).Masked(), SSHPort: g.port(), InternalTCP: some(g, 5, g.port),
+		InternalCIDR: netip.PrefixFrom(g.v4(), 1+g.IntN(29)).Masked(), SSHPort: g.port(), InternalTCP: some(g, 5, g.port),
 		Boot: pick(g, "", "", Initial, Lockdown, Open, Emergency), InternalOpen: g.IntN(3) == 0,
 	}
 	inside := func() netip.Addr {
@@ -39,7 +39,7 @@ func (g generator) config() RuleConfig {
 			return g.v6()
 		}
 		a := c.InternalCIDR.Addr()
-		for range g.IntN(9) {
+		for range 1 + g.IntN(6) {
 			a = a.Next()
 		}
 		return a
@@ -84,7 +84,9 @@ func (g generator) v6() netip.Addr {
 	for i := range b {
 		b[i] = byte(pick(g, 0, 0, g.IntN(256)))
 	}
-	return pick(g, addr("fd00::2"), addr("::"), addr("fe80::1"), addr("ff02::1"), addr("::ffff:10.0.0.1"), addr("fe80::1%eth0"), netip.AddrFrom16(b), netip.AddrFrom16(b))
+	b[0] |= 0x20
+	strange := pick(g, addr("::"), addr("ff02::1"), addr("::ffff:10.0.0.1"), addr("fe80::1%eth0"))
+	return pick(g, addr("fd00::2"), addr("fe80::1"), pick(g, strange, addr("fd00::3"), addr("fd00::4")), netip.AddrFrom16(b), netip.AddrFrom16(b))
 }
 
 func (g generator) source() netip.Prefix {
@@ -125,6 +127,19 @@ func TestNoConfigurationMakesRulesThatAreRefused(t *testing.T) {
 	}
 }
 
+func TestARefusedRuleIsSeenAmongMany(t *testing.T) {
+	ownNamespace(t)
+	set := allSets(t)["lockdown"]
+	good := Render(set.V4)
+	bad := bytes.Replace(good, []byte("--dport 3260"), []byte("--dport 66000"), 1)
+	if err := parses("iptables-restore --noflush --test", merged([][]byte{good, good})); err != nil {
+		t.Fatal(err)
+	}
+	if parses("iptables-restore --noflush --test", merged([][]byte{good, bad, good})) == nil {
+		t.Error("port 66000 was taken")
+	}
+}
+
 // batches are the files of many rule sets, by family.
 type batches [3][][]byte
 
@@ -156,7 +171,11 @@ func (b *batches) add(t *testing.T, seed int, set RuleSet) int {
 func (b *batches) test(t *testing.T) {
 	t.Helper()
 	for i, command := range []string{"iptables-restore --noflush --test", "ip6tables-restore --noflush --test", "nft -c -f -"} {
-		if err := parses(command, bytes.Join(b[i], nil)); err == nil {
+		together := bytes.Join(b[i], nil)
+		if i < 2 {
+			together = merged(b[i])
+		}
+		if err := parses(command, together); err == nil {
 			continue
 		}
 		for _, file := range b[i] {
@@ -166,6 +185,32 @@ func (b *batches) test(t *testing.T) {
 		}
 		t.Errorf("%s refuses %d files at once, and each alone not", command, len(b[i]))
 	}
+}
+
+// merged is one transaction a table for many files, each with chains of its own:
+// every transaction has iptables-restore list the kernel's rules again.
+func merged(files [][]byte) []byte {
+	tables := map[string]*strings.Builder{"filter": {}, "nat": {}}
+	for i, file := range files {
+		var in *strings.Builder
+		for line := range strings.Lines(string(file)) {
+			switch {
+			case line[0] == '*':
+				in = tables[strings.TrimSpace(line[1:])]
+			case line[0] != '#' && line != "COMMIT\n":
+				in.WriteString(own(line, i))
+			}
+		}
+	}
+	return []byte("*filter\n" + tables["filter"].String() + "COMMIT\n*nat\n" + tables["nat"].String() + "COMMIT\n")
+}
+
+// own gives our chains in the line a number.
+func own(line string, i int) string {
+	for _, name := range []string{inputChain, forwardChain, postroutingChain} {
+		line = strings.ReplaceAll(line, name, fmt.Sprintf("%s-%d", name, i))
+	}
+	return line
 }
 
 func parses(command string, input []byte) error {

@@ -27,6 +27,7 @@ func (d *Driver) watchFiles() (*fileWatch, error) {
 	}
 	f := &fileWatch{Watcher: w, d: d}
 	f.files = []string{ownInterfaces, interfacesFile, ownSysctl, sysctlConf}
+	f.files = append(f.files, d.ruleFile(BridgePins))
 	for _, fam := range families {
 		f.files = append(f.files, d.ruleFile(fam), persistedFile(fam))
 	}
