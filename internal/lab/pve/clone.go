@@ -123,13 +123,7 @@ func (j *job) clone(v *vm, c cloneCall, config map[string]string) error {
 	}
 	if err != nil {
 		j.drop(made)
-		_ = j.with(func() error {
-			delete(j.s.st.VMs, c.newid)
-			for _, p := range j.s.st.Pools {
-				delete(p.VMs, c.newid)
-			}
-			return nil
-		})
+		j.forget(c.newid)
 		return err
 	}
 	return j.with(func() error {

@@ -37,7 +37,8 @@ var errStopped = errors.New("interrupted by signal")
 
 // start makes a task and returns its UPID:
 // UPID:NODE:PID:PSTART:STARTTIME:TYPE:ID:USER: with the numbers in hexadecimal. Server.mu is held.
-func (r *request) start(kind, id string, work func(*job) error) (any, error) {
+// abandon, when there is one, clears up when the worker ends before its work begins.
+func (r *request) start(kind, id string, work func(*job) error, abandon ...func(*job)) (any, error) {
 	s := r.s
 	t := &task{Type: kind, ID: id, User: r.user, PID: s.nextPID(), Start: s.now()}
 	t.PStart = int(t.Start.UnixMilli()/10) & 0xfffffff
@@ -46,14 +47,18 @@ func (r *request) start(kind, id string, work func(*job) error) (any, error) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.stops[t.UPID] = cancel
 	j := &job{s: s, ctx: ctx, kind: kind, vmid: atoi(id), task: t, user: r.user}
-	s.work.Go(func() { j.run(work) })
+	s.work.Go(func() { j.run(work, abandon) })
 	return t.UPID, nil
 }
 
-func (j *job) run(work func(*job) error) {
+func (j *job) run(work func(*job) error, abandon []func(*job)) {
 	err := j.step("worker", j.s.o.Timing.Worker)
 	if err == nil {
 		err = work(j)
+	} else {
+		for _, undo := range abandon {
+			undo(j)
+		}
 	}
 	j.release()
 	if err == nil {

@@ -61,7 +61,7 @@ func (s *Server) createVM(r *request) (any, error) {
 			j.logf("WARN: start failed: %s", err)
 		}
 		return nil
-	})
+	}, func(j *job) { j.forget(vmid) })
 }
 
 func (s *Server) mayCreate(r *request, vmid int, pool, standard string, config map[string]string) error {
@@ -124,14 +124,19 @@ func (j *job) create(v *vm, config map[string]string, standard string) error {
 		return nil
 	}
 	j.drop(made)
+	j.forget(v.ID)
+	return err
+}
+
+// forget removes a configuration that was not finished.
+func (j *job) forget(vmid int) {
 	_ = j.with(func() error {
-		delete(j.s.st.VMs, v.ID)
+		delete(j.s.st.VMs, vmid)
 		for _, p := range j.s.st.Pools {
-			delete(p.VMs, v.ID)
+			delete(p.VMs, vmid)
 		}
 		return nil
 	})
-	return err
 }
 
 func (j *job) fillVM(v *vm, config map[string]string, standard string, made *[]string) error {
