@@ -73,3 +73,24 @@ func TestWhatContradictsOursIsNamedInOneLine(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatVMsBehindAFirewallBridgeNeedIsSaid(t *testing.T) {
+	h := newHost(t)
+	said := func() int { return strings.Count(strings.Join(h.lookRules(zonedConfig()).Notes, "\n"), "fwbr110i0") }
+	run(t, "sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.ipv4.conf.all.arp_ignore=0 net.ipv4.conf.default.arp_ignore=0")
+	for _, step := range []struct {
+		script string
+		want   int
+	}{
+		{"true", 0},
+		{"ip link add fwbr110i0 type bridge", 2},
+		{"sysctl -qw net.ipv4.conf.all.arp_ignore=1", 1},
+		{"iptables -t raw -I PREROUTING -i fwbr+ -j CT --zone 1", 0},
+		{"sysctl -qw net.ipv4.conf.all.arp_ignore=0", 1},
+	} {
+		run(t, step.script)
+		if got := said(); got != step.want {
+			t.Errorf("after %s: %d lines, want %d", step.script, got, step.want)
+		}
+	}
+}

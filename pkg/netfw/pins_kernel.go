@@ -44,9 +44,7 @@ func savedPins() (bridgePins, error) {
 			p.strange = "chain " + c.Name + " is not ours, or not where ours is"
 			continue
 		}
-		if err := p.read(conn, c); err != nil {
-			return p, err
-		}
+		p.read(conn, c)
 	}
 	if len(chains) == 0 {
 		p.strange = "it has no chain"
@@ -54,8 +52,9 @@ func savedPins() (bridgePins, error) {
 	return p, nil
 }
 
+// isUnknownFamily reports whether the kernel has no nf_tables, or none for bridges.
 func isUnknownFamily(err error) bool {
-	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOENT)
+	return errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL)
 }
 
 func isPinChain(c *nftables.Chain) bool {
@@ -63,10 +62,13 @@ func isPinChain(c *nftables.Chain) bool {
 		c.Priority != nil && *c.Priority == pinPriority && (c.Policy == nil || *c.Policy == nftables.ChainPolicyAccept)
 }
 
-func (p *bridgePins) read(conn *nftables.Conn, c *nftables.Chain) error {
+// read reads the rules. What cannot be read is not ours, and no reason not to
+// load what is.
+func (p *bridgePins) read(conn *nftables.Conn, c *nftables.Chain) {
 	rules, err := conn.GetRules(c.Table, c)
 	if err != nil {
-		return fmt.Errorf("cannot list the rules of table bridge %s: %w", pinTable, err)
+		p.strange = fmt.Sprintf("its rules cannot be read: %v", err)
+		return
 	}
 	for _, r := range rules {
 		pin, err := pinOf(r.Exprs)
@@ -83,7 +85,6 @@ func (p *bridgePins) read(conn *nftables.Conn, c *nftables.Chain) error {
 		}
 		p.chain.rules = append(p.chain.rules, s)
 	}
-	return nil
 }
 
 // pinPriority comes before br_netfilter and ebtables' nat table.

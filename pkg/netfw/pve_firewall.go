@@ -1,7 +1,6 @@
 package netfw
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -146,18 +145,4 @@ func readPVERule(w []string) (pveRule, bool) {
 		}
 	}
 	return r, r.port != 0
-}
-
-// lookOthers says what beside iptables' own rules decides about packets.
-func (d *Driver) lookOthers(f *Finding, l *rulesLook) error {
-	if l.cfg.Profile == Open || l.cfg.Parts&PartInput == 0 {
-		return nil
-	}
-	for _, line := range l.snap.dropping {
-		f.note("%s", line)
-	}
-	if err := d.lookPVE(f, l.cfg, l.set); err != nil {
-		return fmt.Errorf("cannot look at pve-firewall: %w", err)
-	}
-	return nil
 }

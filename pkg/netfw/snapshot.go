@@ -7,7 +7,6 @@ type snapshot struct {
 	generation uint32 // 0 with the legacy flavour, which has none
 	rules      map[Family]saved
 	pins       bridgePins
-	dropping   []string // chains of others' nftables tables
 }
 
 // snapshotRules lists the rules of both families. With the nf_tables flavour it
@@ -53,9 +52,6 @@ func (d *Driver) freshSnapshot(ctx context.Context, t *tools) (*snapshot, error)
 		s.rules[f] = rules
 	}
 	var err error
-	if s.pins, err = savedPins(); err != nil {
-		return nil, err
-	}
-	s.dropping, err = droppingTables()
+	s.pins, err = savedPins()
 	return s, err
 }
