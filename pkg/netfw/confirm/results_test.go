@@ -16,15 +16,23 @@ type results struct {
 	mu     sync.Mutex
 	trials int
 	count  map[string]int
+	locked int           // trials in which the operator was locked out meanwhile
+	slow   int           // trials on a machine too busy to load the change in time
 	late   time.Duration // reachable after the deadline, at most
 	stood  time.Duration // the operator was locked out, at most
 }
 
-func (r *results) add(name string, late, stood time.Duration) {
+func (r *results) add(name string, late, stood time.Duration, slow bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trials++
 	r.count[name]++
+	if stood > 0 {
+		r.locked++
+	}
+	if slow {
+		r.slow++
+	}
 	r.late, r.stood = max(r.late, late), max(r.stood, stood)
 }
 
@@ -32,8 +40,8 @@ func (r *results) print() {
 	for _, name := range slices.Sorted(maps.Keys(r.count)) {
 		fmt.Printf("  %4d × %s\n", r.count[name], name)
 	}
-	fmt.Printf("rollback matrix: %d trials; the wrong rules stood for %s at most, reachable again %s after the deadline at most\n",
-		r.trials, r.stood.Round(time.Millisecond), r.late.Round(time.Millisecond))
+	fmt.Printf("rollback matrix: %d trials (in %d the operator was locked out meanwhile, in %d the machine was too busy to load the change in time); the wrong rules stood for %s at most, reachable again %s after the deadline at most\n",
+		r.trials, r.locked, r.slow, r.stood.Round(time.Millisecond), r.late.Round(time.Millisecond))
 }
 
 // lateness is how long after the deadline the operator came in first.
