@@ -139,7 +139,7 @@ func TestAnUploadGoesThroughTheClientLibrary(t *testing.T) {
 	if iso, err := storage.ISO(t.Context(), "seed.iso"); err != nil || iso.Path != "/var/lib/vz/template/iso/seed.iso" {
 		t.Errorf("the ISO is %+v, %v", iso, err)
 	}
-	if task, err = storage.UploadString("iso", "seed.txt", "content"); err == nil || !strings.Contains(err.Error(), "wrong file extension") {
+	if _, err := storage.UploadString("iso", "seed.txt", "content"); err == nil || !strings.Contains(err.Error(), "wrong file extension") {
 		t.Errorf("another extension: %v", err)
 	}
 }

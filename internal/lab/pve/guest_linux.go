@@ -126,6 +126,7 @@ func (r *linux) Agent(_ context.Context, command string, args map[string]any) (a
 	case "file-read":
 		return r.read(args["file"].(string))
 	}
+	//lint:ignore ST1005 the agent's own words
 	return nil, fmt.Errorf("The command guest-%s has not been found", command)
 }
 
@@ -215,6 +216,7 @@ func (r *linux) builtin(_ context.Context, m Machine, argv []string, stdin []byt
 		}
 		return raw, nil, 0, nil
 	}
+	//lint:ignore ST1005 the agent's own words
 	return nil, nil, 0, fmt.Errorf("Failed to execute child process “%s” (No such file or directory)", argv[0])
 }
 

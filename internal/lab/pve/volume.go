@@ -110,7 +110,7 @@ func (st *Storage) files(content string) []file {
 // newVolume finds a name for a disk and records it. Server.mu is held.
 func (s *Server) newVolume(st *Storage, vmid int, size int64, format, name string) (*volume, error) {
 	if !st.has("images") {
-		return nil, fmt.Errorf("Content type 'images' is not available on storage '%s'", st.ID)
+		return nil, die("Content type 'images' is not available on storage '%s'", st.ID)
 	}
 	if format == "" || st.Type == "zfspool" {
 		format = "raw"
