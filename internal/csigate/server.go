@@ -133,9 +133,24 @@ func (s *Server) close() <-chan struct{} {
 	}
 	s.closed = true
 	for conn := range s.conns {
-		_ = conn.Close()
+		hangUp(conn)
 	}
 	return nil
+}
+
+// parting is how long a client may take to read the last of what it was sent.
+const parting = 2 * time.Second
+
+// hangUp ends a connection from our side only. Closing it while something of the
+// client's is unread, if only that it closed a channel, would be a reset, and
+// that takes an exit status with it that is still on its way.
+func hangUp(conn net.Conn) {
+	_ = conn.SetReadDeadline(time.Now().Add(parting))
+	if half, can := conn.(interface{ CloseWrite() error }); can {
+		_ = half.CloseWrite()
+		return
+	}
+	_ = conn.Close()
 }
 
 // enter registers a command. Once connections are being closed none is taken,

@@ -241,6 +241,8 @@ func (d Driver) deletion() []Row {
 // shell would remove the whole container.
 func (d Driver) malformed() []Row {
 	return []Row{
+		{Name: "a snapshot id without a slash is the source of no volume", Command: zfs + "snapshot " + d.S + "/x@volume-source-for-volume-pvc-9",
+			Stderr: "cannot open '" + d.S + "/x': dataset does not exist\n", Code: 1},
 		{Name: "a container is not removed with what is in it", Command: zfs + "destroy -r -f -p " + d.S + "/x",
 			Stderr: "cannot open '" + d.S + "/x': dataset does not exist\n", Code: 1},
 		{Name: "nor the parent's snapshots", Command: zfs + "destroy -p " + d.S + "@%",

@@ -167,6 +167,10 @@ func (e *Executor) set(ctx context.Context, c grammar.Set) Answer {
 }
 
 func (e *Executor) snapshot(ctx context.Context, c grammar.Snapshot) Answer {
+	if c.Of.IsContainerSnapshot() {
+		// A volume from a snapshot whose id has no slash: there is none.
+		return Answer{Stderr: []byte("cannot open '" + c.Of.Dataset(e.layout) + "': dataset does not exist\n"), Code: 1}
+	}
 	s, err := e.snapshotOf(c.Of)
 	if err != nil {
 		return failed(err)

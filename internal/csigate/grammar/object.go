@@ -61,6 +61,12 @@ func (o Object) IsSnapshot() bool {
 	return one && ((o.Tree == Volumes && len(o.Path) == 1) || (o.Tree == Detached && len(o.Path) == 2))
 }
 
+// IsContainerSnapshot reports whether o is one snapshot of a container of detached
+// snapshots, which the driver asks for when a snapshot id has no slash.
+func (o Object) IsContainerSnapshot() bool {
+	return o.Snapshot != "" && o.Snapshot != AllSnapshots && o.Tree == Detached && len(o.Path) == 1
+}
+
 func (l Layout) object(s string) (Object, error) {
 	if len(s) > maxName {
 		return Object{}, refuse("name %s has %d bytes, zfs allows %d", quote(s), len(s), maxName)

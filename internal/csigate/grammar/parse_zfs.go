@@ -100,7 +100,7 @@ func set(l Layout, w *words) Command {
 func snapshot(l Layout, w *words) Command {
 	c := Snapshot{Properties: w.options("-o")}
 	c.Of = w.last(l)
-	if w.fault == nil && !c.Of.IsSnapshot() {
+	if w.fault == nil && !c.Of.IsSnapshot() && !(c.Of.IsContainerSnapshot() && len(c.Properties) == 0) {
 		w.fail(refuse("%s is not a snapshot of a volume", c.Of.Name(l)))
 	}
 	return c
