@@ -138,7 +138,7 @@ func volsize(all []grammar.Property) (uint64, error) {
 	return 0, nil
 }
 
-// base returns the iSCSI name of a volume's target as the driver computes it.
+// iqn returns the iSCSI name of a volume's target as the driver computes it.
 func (e *Executor) iqn(v zfs.Volume) (iscsi.IQN, error) {
 	i, err := e.o.ISCSI.Base().Target(Asset(v))
 	if err != nil {
