@@ -46,7 +46,7 @@ func TestTheLegacyFlavour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seenWithin(t, events, EventRules, 5*time.Second)
+	seenWithin(t, events, EventRules, 15*time.Second)
 	cancel()
 	for range events {
 	}
