@@ -19,7 +19,7 @@ build: ## bin/waddled, bin/waddle, bin/waddle-lab
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/...
 
 test: ## all tests that run without the appliance VM, with the race detector
-	scripts/need go gcc git iptables nft ip nsenter curl jq setpriv sshd
+	scripts/need go gcc git iptables nft ip nsenter curl jq setpriv sshd ssh-keygen systemctl dbus-daemon
 	$(GO) test -race -timeout 20m ./...
 
 lint: ## gofmt, go vet, staticcheck, shellcheck, breaking changes of the contract

@@ -42,7 +42,7 @@ func TestAppliedRulesOutliveRebootUpgradeAndRemoval(t *testing.T) {
 	}
 }
 
-func TestRulesThatCannotBeLoadedAreNamedAndTheOtherFamilyStillIs(t *testing.T) {
+func TestADamagedRuleFileIsNamedAndTheHostComesUpClosed(t *testing.T) {
 	vm := ForTest(t, Options{})
 	run(t, vm, "dpkg -i "+copyPackage(t, vm, "v1.0.0"))
 	good := "*filter\n:WADDLE-INPUT - [0:0]\n-A WADDLE-INPUT -j RETURN\n-I INPUT 1 -j WADDLE-INPUT\nCOMMIT\n"
@@ -54,11 +54,15 @@ func TestRulesThatCannotBeLoadedAreNamedAndTheOtherFamilyStillIs(t *testing.T) {
 	if _, err := vm.Run(t.Context(), "systemctl restart waddled-firewall"); err == nil {
 		t.Error("the unit does not fail on a file that cannot be loaded")
 	}
-	if said := run(t, vm, "journalctl -u waddled-firewall -o cat"); !strings.Contains(said, "cannot load /etc/waddle/firewall/rules.v4: the host is not protected") {
-		t.Errorf("the journal does not name the file:\n%s", said)
+	said := run(t, vm, "journalctl -u waddled-firewall -o cat")
+	if !strings.Contains(said, "/etc/waddle/firewall/rules.v4") || !strings.Contains(said, "THE BUILT-IN LOCKDOWN IS LOADED") {
+		t.Errorf("the journal does not name the file and what was done:\n%s", said)
 	}
-	if rules := run(t, vm, "ip6tables-save -t filter"); !strings.Contains(rules, "-A INPUT -j WADDLE-INPUT") {
-		t.Errorf("the IPv6 rules are not loaded:\n%s", rules)
+	for _, command := range []string{"iptables-save -t filter", "ip6tables-save -t filter"} {
+		rules := run(t, vm, command)
+		if !strings.Contains(rules, "-A INPUT -j WADDLE-INPUT") || !strings.Contains(rules, "-A WADDLE-INPUT -j DROP") {
+			t.Errorf("%s: the host is not closed:\n%s", command, rules)
+		}
 	}
 }
 
