@@ -89,6 +89,7 @@ func ruleConfig(p *platform.Platform, parts netfw.Part) netfw.RuleConfig {
 		InternalCIDR:    s.Network.Internal.CIDR,
 		InternalAddress: s.Network.Internal.Address,
 		PublicBridge:    string(s.Network.Public.Bridge),
+		Isolated:        s.Network.Internal.NAT == platform.NoNAT,
 		SSHPort:         ssh,
 		InternalTCP:     []uint16{ssh, platform.ProxmoxPort, api, iscsi, csi},
 		InternalOpen:    s.Lockdown.Internal == platform.Open,

@@ -54,8 +54,9 @@ func with(change func(*RuleConfig)) RuleConfig {
 
 func TestRulesOfEachProfileAndPart(t *testing.T) {
 	for name, cfg := range map[string]RuleConfig{
-		"initial":       planConfig(),
-		"initial-input": with(func(c *RuleConfig) { c.Parts = PartInput }),
+		"initial":          planConfig(),
+		"initial-isolated": with(func(c *RuleConfig) { c.Isolated = true }),
+		"initial-input":    with(func(c *RuleConfig) { c.Parts = PartInput }),
 		"initial-phase1": with(func(c *RuleConfig) {
 			c.Parts = PartForward | PartNAT
 		}),

@@ -23,6 +23,9 @@ func adoptable(cfg RuleConfig, c Chain) []string {
 			normalText("-j DROP"),
 		}
 	case PartNAT:
+		if cfg.Isolated {
+			return nil
+		}
 		return []string{normalText(masquerade(cfg))}
 	}
 	return nil

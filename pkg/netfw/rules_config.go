@@ -35,6 +35,7 @@ type RuleConfig struct {
 	InternalBridge string       // vmbr1
 	InternalCIDR   netip.Prefix // 10.10.0.0/24, IPv4
 	PublicBridge   string       // vmbr0
+	Isolated       bool         // the internal network does not leave the host: no masquerade, nothing forwarded out
 	SSHPort        uint16       // open from anywhere in the initial profile
 	InternalTCP    []uint16     // the host's TCP ports that InternalCIDR may reach in the initial profile
 

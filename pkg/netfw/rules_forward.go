@@ -30,6 +30,9 @@ func bridgedRules(c RuleConfig) []string {
 // belongs to no connection would leave with its internal address, since
 // masquerade works on connections: it is dropped.
 func outboundRules(c RuleConfig) []string {
+	if c.Isolated {
+		return nil
+	}
 	return []string{
 		fmt.Sprintf("-i %s -m conntrack --ctstate INVALID -j DROP", c.InternalBridge),
 		fmt.Sprintf("-o %s -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT", c.InternalBridge),
@@ -55,6 +58,9 @@ func inboundRules(c RuleConfig) []string {
 
 // natRules is phase 1, step 3 of the plan.
 func natRules(c RuleConfig) []string {
+	if c.Isolated {
+		return nil
+	}
 	return []string{masquerade(c)}
 }
 

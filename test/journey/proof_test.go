@@ -2,7 +2,9 @@ package journey
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/internal/lab"
@@ -27,5 +29,33 @@ func TestPhases0And1LetTheInsideOutAndNobodyIn(t *testing.T) {
 	fmt.Print(proof)
 	if !proof.Passed() {
 		t.Error("the proof failed")
+	}
+}
+
+func TestWithoutNATNothingLeavesTheInternalNetwork(t *testing.T) {
+	h := newHost(t, lab.Options{Name: "nonat"})
+	h.start()
+	h.setExample()
+	h.apply(client.ApplyRequest{})
+	vm := h.plug()
+	load := func() error {
+		page := vm.HTTPClient()
+		page.Timeout = time.Second
+		resp, err := page.Get("http://" + lab.WebAddr.String() + "/")
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	if err := load(); err != nil {
+		t.Fatalf("with masquerade the VM should reach the internet: %v", err)
+	}
+	h.setPlatform([]byte(strings.Replace(string(read(t, example)), "  network:\n", "  network:\n    internal:\n      nat: none\n", 1)))
+	h.apply(client.ApplyRequest{})
+	if err := load(); err == nil {
+		t.Error("with nat: none the VM still reaches the internet")
+	}
+	if changes := h.plan(); len(changes) > 0 {
+		t.Errorf("the plan still has %+v", changes)
 	}
 }
