@@ -17,7 +17,7 @@ var settings = [...]setting{
 // dropInText is what our file says.
 func dropInText() []byte {
 	var b strings.Builder
-	b.WriteString("# Managed by waddled: no passwords over SSH. It is written again when it is changed;\n# take it back with: waddle undo.\n")
+	b.WriteString("# Managed by waddled: no passwords over SSH. It is written again when it is changed;\n# take it back with: waddle phase undo 0.\n")
 	for _, s := range settings {
 		b.WriteString(s.name + " " + s.value + "\n")
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/hostfacts"
 	"github.com/waddle-social/waddle/internal/phase"
@@ -25,6 +26,7 @@ type parts struct {
 	c        Config
 	network  *netfw.Driver
 	firewall *confirm.Firewall
+	access   *access.Driver
 	store    *platformfile.Store
 	engine   *engine.Engine
 	server   *server.Server
@@ -35,6 +37,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	p := &parts{
 		c: c, network: network,
 		store:    &platformfile.Store{Path: c.Platform},
+		access:   access.New(access.Options{Seam: c.Seam, Log: c.Log}),
 		triggers: make(chan string, 1),
 	}
 	own := p.own()
@@ -97,7 +100,7 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Acknowledgements: p.engine})
+	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Acknowledgements: p.engine})
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

@@ -41,24 +41,28 @@ func waysIn(p *platform.Platform, ways Access, acks Acknowledgements) []engine.S
 	for i, k := range p.Spec.Host.SSH.AuthorizedKeys {
 		keys[i] = string(k)
 	}
+	passwords := wayIn[access.SSHBefore]{
+		look: ways.LookSSH,
+		apply: func(ctx context.Context) error {
+			_, open := acks.Acknowledgement(keyLogin)
+			return ways.ApplySSH(ctx, access.Proof{Keys: keys, SessionOpen: open})
+		},
+		capture: ways.CaptureSSH,
+		show:    ways.ShowUndoSSH,
+		undo:    ways.UndoSSH,
+	}.step(engine.Step{
+		ID: "host.ssh-passwords", Title: "Disable SSH password authentication",
+		Plan: "Phase 0, step 4", Area: "access", Needs: []string{"host.ssh-key", keyLogin},
+	})
+	// An apply would not change it before the login has been seen, so the plan
+	// does not announce it either.
+	passwords.CheckEarly = false
 	return []engine.Step{
 		seenOr(acks, engine.Step{
 			ID: "host.root-password", Title: "Change the default root password",
 			Plan: "Phase 0, step 3", Area: "access",
 		}, "passwd root", passwordSeen(ways)),
-		wayIn[access.SSHBefore]{
-			look: ways.LookSSH,
-			apply: func(ctx context.Context) error {
-				_, open := acks.Acknowledgement(keyLogin)
-				return ways.ApplySSH(ctx, access.Proof{Keys: keys, SessionOpen: open})
-			},
-			capture: ways.CaptureSSH,
-			show:    ways.ShowUndoSSH,
-			undo:    ways.UndoSSH,
-		}.step(engine.Step{
-			ID: "host.ssh-passwords", Title: "Disable SSH password authentication",
-			Plan: "Phase 0, step 4", Area: "access", Needs: []string{"host.ssh-key", keyLogin},
-		}),
+		passwords,
 		wayIn[access.KeysBefore]{
 			look:    func(ctx context.Context) (access.Finding, error) { return ways.LookKeys(ctx, keys) },
 			apply:   func(ctx context.Context) error { return ways.ApplyKeys(ctx, keys) },

@@ -20,6 +20,7 @@ var Titles = [...]string{
 type Drivers struct {
 	Network          Network
 	Firewall         Firewall
+	Access           Access
 	Acknowledgements Acknowledgements
 }
 
@@ -28,7 +29,7 @@ type Drivers struct {
 func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, error) {
 	acks := d.Acknowledgements
 	phases := [len(Titles)][]engine.Step{
-		immediateLockdown(p, d.Network, d.Firewall, acks),
+		immediateLockdown(p, d.Network, d.Firewall, d.Access, acks),
 		networkSetup(p, d.Network, d.Firewall, acks),
 		teleportVM(p, acks),
 		fullLockdown(p, acks),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
@@ -54,7 +55,7 @@ func (a acks) Acknowledgement(step string) (*engine.Acknowledgement, bool) {
 
 func build(t *testing.T, closed acks) *engine.Graph {
 	t.Helper()
-	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Acknowledgements: closed})
+	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Acknowledgements: closed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +176,7 @@ func (broken) LookForwarding(context.Context) (netfw.Finding, error) {
 }
 
 func TestALookThatFailsIsAnErrorAndNotDone(t *testing.T) {
-	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Acknowledgements: acks{}})
+	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Acknowledgements: acks{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,13 +3,7 @@ package journey
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,8 +38,8 @@ func TestTheScriptOfTheDocumentationDoesItAllFromAVM(t *testing.T) {
 	c := newCI(t)
 	document := c.file("platform.yaml", read(t, example))
 	watch := c.watchProcesses()
-	out := c.script(0, "deploy", document, "1")
-	for _, want := range []string{"firewall.input changed", "firewall.forward changed", "network.forwarding changed", "operation op-00000001: done"} {
+	out := c.script(6, "deploy", document, "1") // phase 0 waits for a login with the key
+	for _, want := range []string{"firewall.input changed", "firewall.forward changed", "network.forwarding changed", "operation op-00000001: waiting"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("deploy does not print %q:\n%s", want, out)
 		}
@@ -165,7 +159,10 @@ func (c *ci) everySubCommand(document string) {
 		"undo-plan": {"1"}, "undo": {"1"}, "acknowledge": {"0", "host.console", "seen by CI"}, "operation": {op}, "watch": {op},
 		"cancel": {op}, "events": {"2"}, "token-create": {"reader", "read", secret},
 	}
-	codes := map[string]int{"undo": 4} // it would take away the address that CI calls
+	codes := map[string]int{
+		"undo":  4,             // it would take away the address that CI calls
+		"apply": 6, "watch": 6, // phase 0 waits for a login with the key
+	}
 	for _, sub := range subCommands(c.t, c.script(0, "help")) {
 		if sub == "token-revoke" {
 			continue // needs what token-create prints
@@ -254,7 +251,7 @@ func (c *ci) everyExitCode(document string) {
 		c.t.Errorf("an apply that fails prints:\n%s", out)
 	}
 	c.run("cp /run/.lab/interfaces /etc/network/interfaces")
-	if out := c.scriptWith(c.whereOperationsWait(), 6, "apply", "1"); !strings.Contains(out, ": waiting") {
+	if out := c.script(6, "apply", "1"); !strings.Contains(out, ": waiting") {
 		c.t.Errorf("an apply that waits at a gate prints:\n%s", out)
 	}
 	c.scriptWith([]string{"WADDLE_SERVER=https://127.0.0.1:1"}, 7, "version")
@@ -276,44 +273,6 @@ func exitCodes(t *testing.T) string {
 		t.Fatal("the script's head has no exit codes")
 	}
 	return head
-}
-
-// whereOperationsWait is a server in the VM that passes everything on to the
-// daemon and lets each operation that is done wait at a gate instead. As long as
-// all steps behind a gate are gates themselves no operation of the daemon's own
-// ends so.
-func (c *ci) whereOperationsWait() (env []string) {
-	c.t.Helper()
-	listener, err := c.vm.Listen(c.t.Context(), "tcp4", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(&url.URL{Scheme: "https", Host: apiAddress})
-			r.Out.Header.Set("Accept-Encoding", "identity")
-		},
-		Transport: c.overTLS(c.vm, ciAddress, "").conns,
-		ModifyResponse: func(r *http.Response) error {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return err
-			}
-			body = bytes.ReplaceAll(body, []byte(`"state":"done"`), []byte(`"state":"waiting"`))
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-			r.Header.Set("Content-Length", fmt.Sprint(len(body)))
-			return nil
-		},
-	}
-	server := httptest.NewUnstartedServer(proxy)
-	if err := server.Listener.Close(); err != nil {
-		c.t.Fatal(err)
-	}
-	server.Listener = listener
-	server.StartTLS()
-	c.t.Cleanup(server.Close)
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	return []string{"WADDLE_SERVER=https://" + listener.Addr().String(), "WADDLE_CA=" + c.file("waiting.crt", ca)}
 }
 
 // notForCI are operations that no sub-command calls, with the reason.

@@ -23,7 +23,9 @@ ip6tables -A INPUT -p tcp --dport 9100 -j ACCEPT
 nft add table inet operator
 nft add chain inet operator watch '{ type filter hook input priority 10 ; policy accept ; }'
 nft add rule inet operator watch counter
-echo 'vm.swappiness = 10' > /etc/sysctl.d/20-operator.conf`
+echo 'vm.swappiness = 10' > /etc/sysctl.d/20-operator.conf
+mkdir -p -m 700 /root/.ssh
+echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJfQkzO+lq5p1vVd0q8W0m7Zk2vVdG0v3m2x9lq5p1vV other@example.org' > /root/.ssh/authorized_keys`
 
 func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
 	for _, c := range []struct{ name, lab, before string }{
@@ -37,13 +39,19 @@ func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
 			}
 			h.start()
 			h.setExample()
-			before, rules := h.snapshot(), h.rawRules()
+			before, rules, keys := h.snapshot(), h.rawRules(), h.rootKeys()
 			h.apply(client.ApplyRequest{})
 			if during := h.snapshot(); during == before {
 				t.Fatal("the apply changed nothing that the snapshot shows: it proves nothing")
 			}
+			if got := h.rootKeys(); !strings.Contains(got, "operator@waddle.social") {
+				t.Errorf("the apply did not add the platform's key for root: %q", got)
+			}
 			h.undo(1)
 			h.undo(0)
+			if after := h.rootKeys(); after != keys {
+				t.Errorf("root's keys were %q and are %q", keys, after)
+			}
 			if after := h.snapshot(); after != before {
 				t.Errorf("the host is not as it was (-before +after):\n%s", cmp.Diff(before, after))
 			}
@@ -56,6 +64,12 @@ func TestUndoOfPhases1And0LeavesTheHostAsItWas(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rootKeys is who may log in as root; the snapshot leaves /root out.
+func (h *host) rootKeys() string {
+	h.t.Helper()
+	return h.run("ls -ld /root/.ssh 2>/dev/null | cut -c1-10; cat /root/.ssh/authorized_keys 2>/dev/null || echo none")
 }
 
 // rawRules is all that the kernel lists, empty tables and chains included,
