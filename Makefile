@@ -20,7 +20,7 @@ build: ## bin/waddled, bin/waddle, bin/waddle-lab
 
 test: ## all tests that run without the appliance VM, with the race detector
 	scripts/need go gcc git iptables nft ip nsenter curl jq setpriv sshd ssh-keygen systemctl dbus-daemon
-	$(GO) test -race -timeout 20m ./...
+	test/all.sh
 
 lint: ## gofmt, go vet, staticcheck, shellcheck, breaking changes of the contract
 	scripts/need go gcc shellcheck

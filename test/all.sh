@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# All tests with the race detector. Shows each package's verdict and the figures that the tests print; go hides these
+# when a package passes. What everything printed is in .cache/test.log.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p .cache
+log=.cache/test.log
+go test -race -timeout 20m -v ./... >"$log" 2>&1
+code=$?
+grep -E '^(ok|FAIL)[[:space:]]|^[a-z][a-z/ -]{1,24}: .*[0-9]' "$log"
+if [ "$code" != 0 ]; then
+	echo "--- what failed (everything: $log)"
+	grep -nE -A 40 '^ *--- FAIL|^panic:|DATA RACE|^FAIL|\[build failed\]|^# ' "$log" | grep -v 'level=DEBUG' | head -400
+fi
+exit "$code"
