@@ -2,7 +2,7 @@
 # All tests with the race detector. Shows each package's verdict and the figures that the tests print; go hides these
 # when a package passes. What everything printed is in .cache/test.log.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 mkdir -p .cache
 log=.cache/test.log
 go test -race -timeout 20m -v ./... >"$log" 2>&1
