@@ -10,6 +10,6 @@ code=$?
 grep -E '^(ok|FAIL)[[:space:]]|^[a-z][a-z/ -]{1,24}: .*[0-9]' "$log"
 if [ "$code" != 0 ]; then
 	echo "--- what failed (everything: $log)"
-	grep -nE -A 40 '^ *--- FAIL|^panic:|DATA RACE|^FAIL|\[build failed\]|^# ' "$log" | grep -v 'level=DEBUG' | head -400
+	grep -nE -B 12 -A 25 '^ *--- FAIL|^panic:|DATA RACE|^FAIL|\[build failed\]|^# ' "$log" | grep -v 'level=DEBUG' | head -400
 fi
 exit "$code"

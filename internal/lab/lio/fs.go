@@ -241,9 +241,14 @@ func (t *Tree) Readlink(link string) (string, error) {
 	if err != nil {
 		return "", failed("readlink", link, err)
 	}
-	to := up.links[path.Base(link)]
-	if to == nil {
-		return "", failed("readlink", link, syscall.EINVAL)
+	name := path.Base(link)
+	to := up.links[name]
+	switch {
+	case to != nil:
+	case up.dirs[name] != nil || up.files[name] != nil:
+		return "", failed("readlink", link, syscall.EINVAL) // readlink(2): there, and no link
+	default:
+		return "", failed("readlink", link, syscall.ENOENT)
 	}
 	rel, err := filepath.Rel("/"+up.path(), "/"+to.path())
 	return strings.TrimSuffix(rel, "/"), err
