@@ -8,7 +8,7 @@ import (
 // Step is one aspect of the real world: Check looks, Apply changes, Undo puts
 // back what was there before the first Apply.
 type Step struct {
-	ID    string   // stable and unique, e.g. "network/bridge"; it is the key in the journal
+	ID    string   // stable and unique, e.g. "network.bridge"; it is the key in the journal
 	Phase int      // the plan's phase, 0 to 6
 	Title string   // the plan's words, e.g. "Create internal bridge vmbr1"
 	Plan  string   // where the plan says so, e.g. "Phase 1, step 1"
