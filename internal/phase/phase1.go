@@ -21,7 +21,8 @@ func Bridge(p *platform.Platform) netfw.Bridge {
 }
 
 // networkSetup is the plan's Phase 1. Forwarding is switched on last: before
-// that the rules that close it are loaded.
+// that the rules that close it are loaded. The pins come with the bridge, before
+// there is a VM: what phase 3 opens to the Teleport VM it opens to an address.
 func networkSetup(p *platform.Platform, net Network, fw Firewall, acks Acknowledgements) []engine.Step {
 	bridge, storage := Bridge(p), p.Spec.Storage
 	return []engine.Step{
@@ -35,6 +36,11 @@ func networkSetup(p *platform.Platform, net Network, fw Firewall, acks Acknowled
 			ID: "network.bridge", Title: fmt.Sprintf("Create internal bridge %s and assign %s", bridge.Name, bridge.Addresses[0]),
 			Plan: "Phase 1, steps 1 and 2", Area: "network", Needs: []string{"firewall.input"},
 			Watches: []string{netfw.EventLink, netfw.EventAddress, netfw.EventFiles},
+		}),
+		rules(net, fw, ruleConfig(p, netfw.PartPins), engine.Step{
+			ID: "firewall.pins", Title: fmt.Sprintf("Pin source addresses on %s to the VMs that own them", bridge.Name),
+			Plan: "Security Posture, network segmentation", Area: "firewall", Needs: []string{"network.bridge"},
+			Watches: []string{netfw.EventRules, netfw.EventFiles},
 		}),
 		rules(net, fw, ruleConfig(p, netfw.PartForward|netfw.PartNAT), engine.Step{
 			ID: "firewall.forward", Title: "Close forwarding by default and enable masquerade NAT",

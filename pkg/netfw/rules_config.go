@@ -21,7 +21,7 @@ const (
 	PartInput   Part = 1 << iota // what reaches the host itself (phase 0)
 	PartForward                  // what is forwarded (phase 1)
 	PartNAT                      // masquerade (phase 1)
-	PartPins                     // source addresses bound to the VMs' ports (phase 3)
+	PartPins                     // source addresses bound to the VMs' ports (phase 1, for phase 3)
 
 	AllParts = PartInput | PartForward | PartNAT | PartPins
 )

@@ -18,6 +18,31 @@ func emergencyRequest() EmergencyRequest {
 		Ports: []uint16{22, 8006}, For: time.Minute, By: "ada"}
 }
 
+func TestTheStateSaysWhoConfirmedAndOverWhat(t *testing.T) {
+	for name, c := range map[string]struct {
+		proof Proof
+		over  string
+	}{
+		"a caller that says from where": {Proof{OpenedAt: 10 * time.Hour, By: "token ops", Over: "TLS from 10.10.0.2"}, "TLS from 10.10.0.2"},
+		"a caller that does not":        {Proof{OpenedAt: 10 * time.Hour, By: "token ops"}, "a connection that was opened after the change"},
+		"the console":                   {Proof{Console: true, By: "token ops"}, "the console"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.set(netfw.Lockdown)
+			w.wall = w.wall.Add(time.Second)
+			w.ok(w.Confirm(t.Context(), p.ID, c.proof))
+			w.again()
+			s, err := w.State(t.Context())
+			w.ok(err)
+			got := s.Confirmed
+			if got.By != "ada" || got.ConfirmedBy != "token ops" || got.Over != c.over || !got.SetAt.Equal(p.ArmedAt) || !got.At.After(got.SetAt) {
+				t.Errorf("the state says %+v", *got)
+			}
+		})
+	}
+}
+
 func TestAConfirmedChangeStays(t *testing.T) {
 	w := newWorld(t)
 	p := w.set(netfw.Initial)
@@ -335,6 +360,49 @@ func TestChainsThatAChangeDoesNotNameStay(t *testing.T) {
 	w.ok(w.Boot(t.Context()))
 	if !strings.Contains(w.kernel, "MASQUERADE") {
 		t.Errorf("what is forwarded is gone after a boot:\n%s", w.kernel)
+	}
+}
+
+func TestPinsStayInEveryProfileButOpen(t *testing.T) {
+	c := planRules(netfw.Initial)
+	c.Parts, c.Pins = netfw.PartPins, map[int][]netip.Addr{102: {netip.MustParseAddr("10.10.0.2")}}
+	pins, err := netfw.Rules(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	initial := w.changeTo(netfw.Initial)
+	initial.Rules.Pins = pins.Pins
+	p, err := w.Set(t.Context(), initial)
+	w.ok(err)
+	w.ok(w.Confirm(t.Context(), p.ID, Proof{Console: true}))
+	pinned := func(when string, want bool) {
+		t.Helper()
+		if got := strings.Contains(w.kernel, "tap102i"); got != want {
+			t.Errorf("%s: the pins are loaded: %v", when, got)
+		}
+	}
+	w.confirmed(netfw.Lockdown)
+	pinned("in lockdown, which does not name them", true)
+	open := w.set(netfw.Open)
+	pinned("in the open profile", false)
+	w.now += time.Minute
+	w.ok(w.Expire(t.Context()))
+	pinned("after the rollback of "+open.ID, true)
+	w.confirmed(netfw.Open)
+
+	// What the driver then leaves, when it looks after a file that was there.
+	w.ok(os.WriteFile(filepath.Join(w.dir, "rules.bridge"), netfw.Render(nil), 0o600))
+	if _, err := w.Wanted(t.Context()); err != nil {
+		t.Errorf("a file that pins nothing counts as damaged: %v", err)
+	}
+	w.kernel = ""
+	w.ok(w.Boot(t.Context()))
+	w.is(netfw.Open, "after a boot")
+	w.ok(os.WriteFile(filepath.Join(w.dir, "rules.bridge"), netfw.Render(nil)[:40], 0o600))
+	var damaged *DamagedError
+	if _, err := w.Wanted(t.Context()); !errors.As(err, &damaged) {
+		t.Errorf("one that was cut off does not: %v", err)
 	}
 }
 

@@ -12,6 +12,20 @@ type Proof struct {
 	OpenedAt time.Duration
 	// Console says that the operator is at the console, which no rule closes.
 	Console bool
+	// By is who confirms, Over from where in words: "a new connection from
+	// 10.10.0.2". They are kept as evidence and decide nothing.
+	By, Over string
+}
+
+// over is where the confirmation came from, in words.
+func (p Proof) over() string {
+	switch {
+	case p.Over != "":
+		return p.Over
+	case p.Console:
+		return "the console"
+	}
+	return "a connection that was opened after the change"
 }
 
 // Confirm makes the pending change the one that boots and rollbacks go back to.
@@ -37,21 +51,24 @@ func (f *Firewall) Confirm(ctx context.Context, id string, proof Proof) error {
 	if !proof.Console && proof.OpenedAt <= s.Pending.LoadedAt {
 		return &ProofError{id, "this connection was open before the change, so it does not show that the new rules let you in; open a new one", s.Pending.Deadline.Wall}
 	}
-	return f.commit(ctx, s)
+	return f.commit(ctx, s, proof)
 }
 
 // commit records the confirmation, which is the one write that counts, and then
 // makes the boot files say the same.
-func (f *Firewall) commit(ctx context.Context, s State) error {
+func (f *Firewall) commit(ctx context.Context, s State, proof Proof) error {
 	p := s.Pending
 	if _, ok := f.alive(p); !ok {
 		return joined(&NotPendingError{ID: p.ID}, f.back(ctx, s, "not confirmed in time"))
 	}
 	now := f.clock.Wall().Round(time.Millisecond)
 	next := State{
-		Version:   stateVersion,
-		Confirmed: &Confirmed{ID: p.ID, Profile: p.Profile, At: now, By: p.By, Sums: p.Sums, Unsettled: true},
-		Last:      &Outcome{ID: p.ID, Profile: p.Profile, Result: WasConfirmed, Reason: "confirmed in time", At: now},
+		Version: stateVersion,
+		Confirmed: &Confirmed{
+			ID: p.ID, Profile: p.Profile, At: now, By: p.By, SetAt: p.ArmedAt, ConfirmedBy: proof.By, Over: proof.over(),
+			Sums: p.Sums, Unsettled: true,
+		},
+		Last: &Outcome{ID: p.ID, Profile: p.Profile, Result: WasConfirmed, Reason: "confirmed in time", At: now},
 	}
 	if err := f.writeState(next); err != nil {
 		return fmt.Errorf("cannot confirm the firewall change %s: %w", p.ID, err)

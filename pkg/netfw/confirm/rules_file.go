@@ -97,12 +97,14 @@ func (f *Firewall) readBootFiles(closed bool) (*netfw.RuleSet, error) {
 	return &set, nil
 }
 
+// parseBootFile reads one of them. A file of pins that pins nothing says so in
+// full, so that one that was cut off is none.
 func parseBootFile(family netfw.Family, text []byte, err error) ([]netfw.Chain, error) {
 	if err != nil {
 		return nil, err
 	}
 	chains, err := netfw.ParseRules(family, text)
-	if err == nil && len(chains) == 0 {
+	if err == nil && len(chains) == 0 && family != netfw.BridgePins {
 		err = errors.New("it has none of waddle's chains")
 	}
 	return chains, err

@@ -79,6 +79,15 @@ func (f *Firewall) Set(ctx context.Context, c Change) (Pending, error) {
 	return *s.Pending, nil
 }
 
+// over is the change's rules, and the chains of base that it does not name. In
+// the open profile nothing of ours filters, so pins do not stay either.
+func (c Change) over(base netfw.RuleSet) netfw.RuleSet {
+	if c.Profile == netfw.Open {
+		base.Pins = nil
+	}
+	return over(c.Rules, base)
+}
+
 // free refuses while another change or an emergency is in force.
 func (f *Firewall) free(s State) error {
 	if p := s.Pending; p != nil {
@@ -104,7 +113,7 @@ func (f *Firewall) prepare(ctx context.Context, s State, c Change) (p Pending, e
 	if p.Deadline, err = f.clock.in(c.Within); err != nil {
 		return p, err
 	}
-	if p.Sums, err = f.writeChange(f.dir, p.ID, over(c.Rules, *base)); err != nil {
+	if p.Sums, err = f.writeChange(f.dir, p.ID, c.over(*base)); err != nil {
 		return p, err
 	}
 	if p.Guard, err = f.arm(ctx, p.ID, p.Deadline); err == nil {

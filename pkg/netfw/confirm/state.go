@@ -30,8 +30,13 @@ type Confirmed struct {
 	ID      string        `json:"id"`
 	Profile netfw.Profile `json:"profile"`
 	At      time.Time     `json:"at"`
-	By      string        `json:"by"`
-	Sums    Sums          `json:"sums"`
+	By      string        `json:"by"` // who set it
+	// SetAt is when its rules were to be loaded, ConfirmedBy who confirmed it,
+	// and Over what that came: Proof's. Empty in the state of an older program.
+	SetAt       time.Time `json:"setAt,omitzero"`
+	ConfirmedBy string    `json:"confirmedBy,omitempty"`
+	Over        string    `json:"over,omitempty"`
+	Sums        Sums      `json:"sums"`
 	// Unsettled is true until rules.v4 and rules.v6 have been replaced by the
 	// change's own files. From then on the driver may rewrite them, for another
 	// port or network of the same profile.
