@@ -61,6 +61,18 @@ func Set(t Target, properties ...Property) Command {
 	return c
 }
 
+// Inherit takes back what was set of one property, which then is as on the
+// dataset above; a user property that is set nowhere above is gone.
+func Inherit(t Target, property string) Command {
+	c := command("inherit "+property+" of", "inherit", t)
+	if err := checkReadable([]string{property}); err != nil && c.err == nil {
+		c.err = err
+	}
+	c = c.with(property, t.String())
+	c.changes = []Name{t.dataset()}
+	return c
+}
+
 // TakeSnapshot takes a snapshot.
 func TakeSnapshot(s Snapshot, properties ...Property) Command {
 	c := command("take snapshot", "snapshot", s).options("-o", properties).with(s.String())

@@ -2,6 +2,7 @@ package zfs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -15,6 +16,10 @@ type Layout struct {
 	// The pool is the one that the host itself runs from: when thin volumes fill
 	// it, the host stops too.
 	Quota uint64
+	// Mark is a user property that the root carries from its creation on, so that
+	// whose it is can be told even when its maker was killed right after. The zero
+	// value is none.
+	Mark Property
 }
 
 // wish is one property of the layout. Those with once are given at creation and
@@ -35,6 +40,9 @@ func (l Layout) rootWishes() []wish {
 		// The host must not read a guest's partition table or LVM: only the whole
 		// device appears.
 		{name: "volmode", value: "dev", once: true},
+	}
+	if l.Mark.name != "" {
+		w = append(w, wish{name: l.Mark.name, value: l.Mark.value})
 	}
 	if l.Quota > 0 {
 		w = append(w, wish{name: "quota", value: strconv.FormatUint(l.Quota, 10)})
@@ -125,6 +133,22 @@ func (c *Client) remove(ctx context.Context, l Layout, d LayoutDifference) error
 	}
 	_, err := c.Run(ctx, CreateFilesystem(d.Dataset, true, properties...))
 	return err
+}
+
+// RemoveLayout takes away the root and its two children, which have to be empty:
+// what is in them is zfs's refusal (ErrChildren). What is gone already is fine.
+func (c *Client) RemoveLayout(ctx context.Context) error {
+	names := c.layoutNames()
+	for i := len(names) - 1; i >= 0; i-- {
+		// Not Destroy, which refuses the root: without any flag zfs itself refuses
+		// to take anything along.
+		cmd := command("destroy", "destroy", names[i]).with(names[i].full)
+		cmd.changes = []Name{names[i]}
+		if _, err := c.Run(ctx, cmd); err != nil && !errors.Is(err, ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Client) layoutNames() []Name {

@@ -23,10 +23,11 @@ type Options struct {
 
 // Executor runs commands. It is safe for use from several goroutines.
 type Executor struct {
-	o      Options
-	layout grammar.Layout
-	ledger ledger
-	target chan struct{} // one token: the right to change a target
+	o         Options
+	layout    grammar.Layout
+	ledger    ledger
+	target    chan struct{} // one token: the right to change a target
+	departing departures
 }
 
 // New returns an Executor. It runs nothing.

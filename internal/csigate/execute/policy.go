@@ -85,14 +85,7 @@ func Asset(v zfs.Volume) string { return strings.ToLower(v.Base()) }
 // Target returns the target that exports a volume. The endpoint and what
 // restores targets at boot use the same.
 func (p Policy) Target(base iscsi.Base, v zfs.Volume, device string) (iscsi.Target, error) {
-	iqn, err := base.Target(Asset(v))
-	if err != nil {
-		return iscsi.Target{}, err
-	}
-	return iscsi.Target{
-		IQN: iqn, Portals: []iscsi.Portal{p.Portal}, CHAP: p.CHAP, Attributes: p.Group,
-		LUNs: []iscsi.LUN{{Backstore: iscsi.Backstore{Name: Asset(v), Device: device, Attributes: p.Block}}},
-	}, nil
+	return p.TargetOf(base, Asset(v), device)
 }
 
 // agrees refuses a script that would make the target another one.

@@ -55,6 +55,7 @@ func (e *Executor) createTarget(ctx context.Context, c grammar.CreateTarget) Ans
 	if err := e.exports(ctx, iqn, device); err != nil {
 		return failed(err)
 	}
+	e.departing.clear(c.Asset)
 	// Each of its steps is bounded by the watchdog of pkg/iscsi.
 	if _, err := e.o.ISCSI.Ensure(context.WithoutCancel(ctx), t); err != nil {
 		return failed(err)
@@ -114,8 +115,10 @@ func (e *Executor) deleteTarget(ctx context.Context, c grammar.DeleteTarget) Ans
 	if err := e.ofVolume(ctx, iqn, c.Asset); err != nil {
 		return failed(err)
 	}
+	e.departing.mark(c.Asset)
 	err = e.o.ISCSI.Delete(context.WithoutCancel(ctx), iqn, false)
 	if errors.Is(err, iscsi.ErrInUse) {
+		e.departing.clear(c.Asset) // it stays, and stays repaired
 		return failed(fmt.Errorf("%w; a node that is gone for good can be cut off with: waddle storage delete", err))
 	}
 	if err != nil {

@@ -157,3 +157,23 @@ func (p *Pool) rollback(args []string) (string, error) {
 	}
 	return "", p.save(back)
 }
+
+func (p *Pool) inherit(args []string) (string, error) {
+	o, err := getopt(args, "rS")
+	if err != nil {
+		return "", err
+	}
+	if err := o.operands(2, 2); err != nil {
+		return "", err
+	}
+	name, n := canonical(o.rest[0]), p.nodes[o.rest[1]]
+	if n == nil {
+		return "", refuse("cannot open '%s': dataset does not exist", o.rest[1])
+	}
+	if t, known := natives[name]; !strings.Contains(name, ":") && (!known || !t.inherits) {
+		return "", refuse("'%s' property cannot be inherited", name)
+	}
+	left := n.copy()
+	delete(left.Props, name)
+	return "", p.save(left)
+}

@@ -42,6 +42,38 @@ var layoutRows = []Row{
 			e.Fatalf("quota %d, available %d", i.Quota, i.Available)
 		}
 	}},
+	{"a mark is on the root from the beginning on, and what was inherited is taken back", func(e *Env) {
+		root, marked := e.C.Root().Dataset(), zfs.Layout{Mark: e.property("waddle:mark", "on")}
+		done, err := e.C.EnsureLayout(e.Ctx, marked)
+		e.ok(err)
+		if got := fmt.Sprint(done); !strings.Contains(got, "waddle:mark of "+root.String()+" is -, not on") {
+			e.Fatalf("changed %s", got)
+		}
+		e.run(zfs.Inherit(root, "waddle:mark"))
+		e.run(zfs.Inherit(root, "sync"))
+		found, err := e.C.LookLayout(e.Ctx, marked)
+		e.ok(err)
+		if len(found) != 1 || found[0].Property != "waddle:mark" {
+			e.Fatalf("differs: %v", found)
+		}
+	}},
+	{"the layout is taken away when it is empty, and not with a volume in it", func(e *Env) {
+		v, _ := e.made("a", 16*MiB)
+		if err := e.C.RemoveLayout(e.Ctx); !errors.Is(err, zfs.ErrChildren) {
+			e.Fatalf("got %v, want that it has children", err)
+		}
+		e.run(zfs.Destroy(v, zfs.DestroyOptions{}))
+		e.ok(e.C.RemoveLayout(e.Ctx))
+		if _, err := e.C.Get(e.Ctx, nil, e.C.Root().Dataset()); !errors.Is(err, zfs.ErrNotExist) {
+			e.Fatalf("got %v, want that it is gone", err)
+		}
+		e.ok(e.C.RemoveLayout(e.Ctx))
+		done, err := e.C.EnsureLayout(e.Ctx, zfs.Layout{Mark: e.property("waddle:mark", "on")})
+		e.ok(err)
+		if len(done) != 3 {
+			e.Fatalf("made %v", done)
+		}
+	}},
 	{"a reserved volume beyond the quota is refused as out of space and leaves nothing", func(e *Env) {
 		_, err := e.C.EnsureLayout(e.Ctx, zfs.Layout{Quota: 64 * MiB})
 		e.ok(err)

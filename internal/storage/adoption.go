@@ -1,0 +1,191 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/waddle-social/waddle/internal/csigate/execute"
+	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/pkg/iscsi"
+	"github.com/waddle-social/waddle/pkg/zfs"
+)
+
+// Adoption is what an older host has that waddle would take over: volumes that a
+// stock democratic-csi or a person made below the root dataset, their targets,
+// and targetcli's restore at boot.
+type Adoption struct {
+	Volumes []Candidate
+	Restore Restore
+}
+
+// Candidate is a volume that would be taken over.
+type Candidate struct {
+	Name     string
+	Dataset  string
+	IQN      string
+	Sessions []Session // they stay
+	Changes  []string  // what is changed of its target
+	Problem  string    // why it cannot be taken over now; empty when it can
+}
+
+// Adopted is what taking over did.
+type Adopted struct {
+	Volumes  []Repaired // one a volume
+	Restore  Restore    // as it is now
+	Warnings []string
+}
+
+// Adoption lists what Adopt would take over, and changes nothing.
+func (b *Backend) Adoption(ctx context.Context) (Adoption, error) {
+	w, err := b.collect(ctx)
+	if err != nil {
+		return Adoption{}, err
+	}
+	a := Adoption{Volumes: []Candidate{}, Restore: b.restoreAtBoot()}
+	for _, e := range w.entries {
+		if !older(e, w) {
+			continue
+		}
+		c := Candidate{Name: e.info.Name.Base(), Dataset: e.info.Name.String()}
+		want, err := b.policy.TargetOf(b.iscsi.Base(), e.asset, e.device)
+		if err != nil {
+			c.Problem = err.Error()
+			a.Volumes = append(a.Volumes, c)
+			continue
+		}
+		c.IQN = want.IQN.String()
+		if c.Sessions, err = b.sessions(ctx, want.IQN, c.Name); err != nil {
+			return a, err
+		}
+		changes, err := b.iscsi.Look(ctx, want)
+		if err != nil {
+			c.Problem = err.Error()
+		}
+		if other := w.holder(e); other != nil {
+			c.Problem = "volume " + other.info.Name.String() + " has the same target name"
+		}
+		for _, ch := range changes {
+			c.Changes = append(c.Changes, ch.String())
+		}
+		a.Volumes = append(a.Volumes, c)
+	}
+	return a, nil
+}
+
+// older reports whether a volume is one to adopt.
+func older(e *entry, w *world) bool {
+	t, is := w.targets[e.asset]
+	return e.legacy && !e.managed && (e.driver || is && exports(t, e.device))
+}
+
+// holder returns a managed volume that has e's target name already.
+func (w *world) holder(e *entry) *entry {
+	for _, other := range w.entries {
+		if other != e && other.managed && other.asset == e.asset {
+			return other
+		}
+	}
+	return nil
+}
+
+// Adopt takes over what Adoption lists. Sessions stay: a portal or attribute is
+// changed under them, a LUN never. A volume is marked first and its target made
+// right then, so that one that was killed in between is finished by Repair.
+// With names only those volumes are, and targetcli's restore is left as it is.
+func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
+	release, err := b.execute.Hold(ctx)
+	if err != nil {
+		return Adopted{}, err
+	}
+	defer release()
+	list, err := b.Adoption(ctx)
+	if err != nil {
+		return Adopted{}, err
+	}
+	done := Adopted{Volumes: []Repaired{}}
+	for _, c := range list.Volumes {
+		if len(names) > 0 && !slices.Contains(names, c.Name) && !slices.Contains(names, c.Dataset) {
+			continue
+		}
+		one := Repaired{Object: "volume " + c.Dataset, Changes: c.Changes}
+		if c.Problem != "" {
+			one.Err = errors.New(c.Problem)
+		} else {
+			one.Err = b.adopt(context.WithoutCancel(ctx), c)
+		}
+		done.Volumes = append(done.Volumes, one)
+	}
+	if len(names) == 0 {
+		done.Warnings, err = b.switchOffRestore()
+	}
+	done.Restore = b.restoreAtBoot()
+	return done, err
+}
+
+func (b *Backend) adopt(ctx context.Context, c Candidate) error {
+	v, err := b.zfs.Root().Volume(c.Dataset)
+	if err != nil {
+		return err
+	}
+	mark, err := zfs.NewProperty(exportProperty, "on")
+	if err != nil {
+		return err
+	}
+	if _, err := b.zfs.Run(ctx, zfs.Set(v, mark)); err != nil {
+		return err
+	}
+	iqn, err := iscsi.ParseIQN(c.IQN)
+	if err != nil {
+		return err
+	}
+	t, err := b.policy.TargetOf(b.iscsi.Base(), b.iscsi.Base().Asset(iqn), b.zfs.Device(v))
+	if err != nil {
+		return err
+	}
+	restored, err := b.iscsi.Restore(ctx, []iscsi.Target{t})
+	if err != nil {
+		return err
+	}
+	return restored[0].Err
+}
+
+// Move brings a volume of the older layout to where democratic-csi looks for it
+// now, below the child v, so that it can resize and delete it again. Its device
+// path changes with it, so nobody may be logged in.
+func (b *Backend) Move(ctx context.Context, name string) (Volume, error) {
+	release, err := b.execute.Hold(ctx)
+	if err != nil {
+		return Volume{}, err
+	}
+	defer release()
+	e, err := b.one(ctx, name)
+	if err != nil {
+		return Volume{}, err
+	}
+	if !e.legacy {
+		return b.Volume(ctx, e.info.Name.String())
+	}
+	to, err := b.newName(e.info.Name.Base())
+	if err != nil {
+		return Volume{}, err
+	}
+	if e.asset != execute.Asset(to) {
+		return Volume{}, problem.New(problem.Conflict, "it stays usable where it is; copy it to a new volume when it has to move",
+			"volume %s has the target name %s, which democratic-csi would not find at %s", e.info.Name, e.asset, to)
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := b.unexport(ctx, e, false); err != nil {
+		return Volume{}, classified(err, "cannot move volume %s", e.info.Name)
+	}
+	if _, err := b.zfs.Run(ctx, zfs.Rename(e.info.Name, to.Name)); err != nil {
+		return Volume{}, classified(joined(err, b.reexport(ctx, e)), "cannot move volume %s", e.info.Name)
+	}
+	if _, err := b.zfs.WaitDevice(ctx, to); err != nil {
+		return Volume{}, classified(err, "volume %s was moved to %s", e.info.Name, to)
+	}
+	if err := b.export(ctx, to); err != nil {
+		return Volume{}, classified(err, "volume %s was moved to %s, but cannot be exported; the reconciler tries again", e.info.Name, to)
+	}
+	return b.Volume(ctx, to.String())
+}

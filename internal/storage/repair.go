@@ -1,0 +1,316 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waddle-social/waddle/pkg/iscsi"
+)
+
+// finding is an orphan with what removes it.
+type finding struct {
+	Orphan
+	target    *iscsi.Target         // to be made so
+	gone      *iscsi.IQN            // to be removed
+	backstore *iscsi.BackstoreState // to be removed
+}
+
+// Orphans returns what does not belong together, and changes nothing. It is what
+// Repair would see to, and beside it what only an operator can.
+func (b *Backend) Orphans(ctx context.Context) ([]Orphan, error) {
+	w, err := b.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := b.examine(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]Orphan, 0, len(found))
+	for _, f := range found {
+		all = append(all, f.Orphan)
+	}
+	return all, nil
+}
+
+// Repair makes the targets what the volumes say, many at once, and removes what
+// no volume has. It is also what runs after a boot. Nobody's session is ended,
+// and what a volume of democratic-csi's is being deleted for is left alone. The
+// answer has one line for each object that was changed or could not be. With
+// names only what is about those volumes, targets or backstores is repaired.
+func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, error) {
+	release, err := b.execute.Hold(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot repair targets: %w", err)
+	}
+	defer release()
+	w, err := b.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.awaitDevices(ctx, w)
+	found, err := b.examine(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		found = slices.DeleteFunc(found, func(f finding) bool { return !f.named(names) })
+	}
+	// A portal of what goes may stand in the way of what is made.
+	done := b.remove(ctx, found)
+	made, err := b.restore(ctx, found)
+	return append(done, made...), err
+}
+
+// named reports whether a finding is about one of the names.
+func (f finding) named(names []string) bool {
+	_, whole, _ := strings.Cut(f.Object, " ")
+	return slices.Contains(names, whole) || slices.Contains(names, f.Object) || slices.Contains(names, f.Volume)
+}
+
+func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, error) {
+	var targets []iscsi.Target
+	for _, f := range found {
+		if f.target != nil {
+			targets = append(targets, *f.target)
+		}
+	}
+	if len(targets) == 0 {
+		return nil, nil
+	}
+	restored, err := b.iscsi.Restore(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	var done []Repaired
+	for _, r := range restored {
+		if r.Err == nil && len(r.Changes) == 0 {
+			continue // somebody else was faster
+		}
+		one := Repaired{Object: "target " + r.IQN.String(), Err: r.Err}
+		for _, c := range r.Changes {
+			one.Changes = append(one.Changes, c.String())
+		}
+		done = append(done, one)
+	}
+	return done, nil
+}
+
+func (b *Backend) remove(ctx context.Context, found []finding) []Repaired {
+	var done []Repaired
+	for _, f := range found {
+		switch {
+		case f.gone != nil:
+			done = append(done, Repaired{Object: f.Object, Changes: []string{"remove it"}, Err: b.iscsi.Delete(ctx, *f.gone, false)})
+		case f.backstore != nil:
+			err := b.iscsi.RemoveBackstore(ctx, *f.backstore)
+			done = append(done, Repaired{Object: f.Object, Changes: []string{"remove it"}, Err: err})
+		}
+	}
+	return done
+}
+
+// deviceWait bounds how long all devices together are waited for.
+const deviceWait = 30 * time.Second
+
+// awaitDevices gives udev time for links that are not there yet, as after a
+// boot. One that does not come is reported by examine.
+func (b *Backend) awaitDevices(ctx context.Context, w *world) {
+	ctx, cancel := context.WithTimeout(ctx, deviceWait)
+	defer cancel()
+	var g errgroup.Group
+	g.SetLimit(16) // each has an inotify instance, of which a user has 128
+	for _, e := range w.entries {
+		if e.managed && !there(e.device) {
+			g.Go(func() error {
+				_, _ = b.zfs.WaitDevice(ctx, e.volume)
+				return nil
+			})
+		}
+	}
+	_ = g.Wait()
+}
+
+func there(device string) bool {
+	_, err := os.Stat(device)
+	return err == nil
+}
+
+// examine compares the volumes with the targets.
+func (b *Backend) examine(ctx context.Context, w *world) ([]finding, error) {
+	var found []finding
+	for _, e := range w.entries {
+		if b.execute.Departing(e.asset) {
+			continue
+		}
+		found = append(found, b.examineVolume(ctx, e, w)...)
+	}
+	stray, err := b.strayTargets(w)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, stray...)
+	backstores, err := b.strayBackstores(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	found = append(found, backstores...)
+	for _, name := range w.skipped {
+		found = append(found, finding{Orphan: Orphan{Kind: UnreadableName, Object: short(name),
+			Detail: "waddle would not make a dataset of that name and does not touch it", Advice: "rename or destroy it with zfs"}})
+	}
+	return append(found, unfinished(w)...), nil
+}
+
+func (b *Backend) examineVolume(ctx context.Context, e *entry, w *world) []finding {
+	found := b.findings(ctx, e, w)
+	for i := range found {
+		found[i].Volume = e.info.Name.Base()
+	}
+	return found
+}
+
+func (b *Backend) findings(ctx context.Context, e *entry, w *world) []finding {
+	name := "volume " + e.info.Name.String()
+	t, is := w.targets[e.asset]
+	switch {
+	case e.clash != nil:
+		return []finding{{Orphan: Orphan{Kind: ClashingVolume, Object: name,
+			Detail: fmt.Sprintf("volume %s would have the same target name %s", e.clash.info.Name, e.asset), Advice: "delete one of the two, or copy it to another name"}}}
+	case !e.managed && e.legacy && (e.driver || is && exports(t, e.device)):
+		return []finding{{Orphan: Orphan{Kind: OlderVolume, Object: name, Detail: "it is an older host's", Advice: "take it over: waddle storage adopt"}}}
+	case !e.managed:
+		return nil
+	}
+	if b.young(e) {
+		return nil // being made just now
+	}
+	var found []finding
+	if !e.complete() {
+		found = append(found, finding{Orphan: Orphan{Kind: IncompleteVolume, Object: name,
+			Detail: "democratic-csi was stopped while it made this volume; it finishes it as long as the claim is there",
+			Advice: "when the claim is gone: waddle storage delete " + e.info.Name.Base() + " --unclaimed"}})
+	}
+	return append(found, b.compare(ctx, e, name)...)
+}
+
+// compare looks at a volume's target.
+func (b *Backend) compare(ctx context.Context, e *entry, name string) []finding {
+	orphan := func(detail, advice string) finding {
+		return finding{Orphan: Orphan{Kind: VolumeWithoutTarget, Object: name, Detail: detail, Advice: advice, Repair: advice == ""}}
+	}
+	want, err := b.policy.TargetOf(b.iscsi.Base(), e.asset, e.device)
+	if err != nil {
+		return []finding{orphan(err.Error(), "rename the volume; its name cannot be part of a target's")}
+	}
+	if !there(e.device) {
+		return []finding{orphan("its device "+e.device+" is not there", "is udev running, and is its volmode not none? Try: udevadm trigger --subsystem-match=block")}
+	}
+	changes, err := b.iscsi.Look(ctx, want)
+	switch {
+	case err != nil:
+		return []finding{orphan(err.Error(), adviceOn(err))}
+	case len(changes) == 0:
+		return nil
+	}
+	var texts []string
+	for _, c := range changes {
+		texts = append(texts, c.String())
+	}
+	f := orphan(strings.Join(texts, "; "), "")
+	f.target = &want
+	return []finding{f}
+}
+
+func adviceOn(err error) string {
+	if errors.Is(err, iscsi.ErrInUse) {
+		return "it is changed as soon as nobody is logged in: stop what uses it"
+	}
+	return "look at waddle storage show and targetcli ls"
+}
+
+// strayTargets are those of our base name that no volume has. Their devices have
+// to be gone too: a target that somebody made on another device is not touched.
+func (b *Backend) strayTargets(w *world) ([]finding, error) {
+	owned := map[string]bool{}
+	for _, e := range w.entries {
+		owned[e.asset] = true
+		for asset, t := range w.targets {
+			owned[asset] = owned[asset] || exports(t, e.device)
+		}
+	}
+	var found []finding
+	for asset, t := range w.targets {
+		if owned[asset] || b.execute.Departing(asset) {
+			continue
+		}
+		f := finding{Orphan: Orphan{Kind: TargetWithoutVolume, Object: "target " + t.IQN.String(), Detail: "there is no volume for it"}}
+		if i := slices.IndexFunc(t.LUNs, func(l iscsi.LUNState) bool { return l.Device != "" && there(l.Device) }); i >= 0 {
+			f.Advice = fmt.Sprintf("it exports %s, which is none of ours: remove it with targetcli, or let it be", t.LUNs[i].Device)
+		} else {
+			f.gone, f.Repair = &t.IQN, true
+		}
+		found = append(found, f)
+	}
+	slices.SortFunc(found, func(a, b finding) int { return strings.Compare(a.Object, b.Object) })
+	return found, nil
+}
+
+// strayBackstores are those of our devices that no target of ours has, and whose
+// volume is ours or gone.
+func (b *Backend) strayBackstores(ctx context.Context, w *world) ([]finding, error) {
+	all, err := b.iscsi.Backstores(ctx)
+	if err != nil {
+		return nil, b.notReady(err)
+	}
+	linked, managed, known := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, t := range w.targets {
+		for _, l := range t.LUNs {
+			linked[l.Backstore+" "+l.Device] = true
+		}
+	}
+	for _, e := range w.entries {
+		known[e.device] = true
+		managed[e.device] = e.managed
+	}
+	var found []finding
+	for _, s := range all {
+		if linked[s.Name+" "+s.Device] || known[s.Device] && !managed[s.Device] || b.execute.Departing(s.Name) {
+			continue
+		}
+		if _, has := w.targets[s.Name]; has && managed[s.Device] {
+			continue // its target is repaired, and that takes it in
+		}
+		found = append(found, finding{backstore: &s, Orphan: Orphan{Kind: BackstoreWithoutTarget, Object: "backstore " + s.Name,
+			Detail: "no target has it", Repair: true}})
+	}
+	return found, nil
+}
+
+// unfinished are the helper snapshots of copies that never came to their end:
+// one for a detached snapshot, or for a volume that is not there.
+func unfinished(w *world) []finding {
+	names := map[string]bool{}
+	for _, e := range w.entries {
+		names[e.info.Name.Base()] = true
+	}
+	var found []finding
+	for _, s := range w.snapshots {
+		of, volume := strings.CutPrefix(s.Snapshot.Name(), "volume-source-for-volume-")
+		_, detached := strings.CutPrefix(s.Snapshot.Name(), "volume-source-for-snapshot-")
+		if s.DeferDestroy || !detached && (!volume || names[of]) {
+			continue
+		}
+		found = append(found, finding{Orphan: Orphan{Kind: UnfinishedSnapshot, Object: "snapshot " + s.Object(),
+			Detail: "democratic-csi made it as the source of a copy that is not there, or being made now",
+			Advice: "when nothing is being copied: zfs destroy " + s.Object()}})
+	}
+	return found
+}
