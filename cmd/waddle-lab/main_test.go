@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
 	"github.com/waddle-social/waddle/internal/lab"
@@ -18,7 +19,33 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.ServeIfAsked()
-	goleak.VerifyTestMain(m)
+	testscript.Main(leakFree{m}, map[string]func(){"waddle-lab": main})
+}
+
+// leakFree fails the tests when a goroutine is left.
+type leakFree struct{ m *testing.M }
+
+func (l leakFree) Run() int {
+	code := l.m.Run()
+	if err := goleak.Find(); code == 0 && err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// TestScripts runs the whole program.
+func TestScripts(t *testing.T) {
+	needRoot(t)
+	name := fmt.Sprintf("script%d", os.Getpid())
+	t.Cleanup(func() { _ = lab.Down(context.Background(), name) })
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireUniqueNames: true, RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("LAB", name)
+			return nil
+		},
+	})
 }
 
 // typeLine types a command line and returns what it printed and its exit code.
@@ -86,7 +113,7 @@ func TestStatusAsJSONIsAList(t *testing.T) {
 func TestAWrongCommandLineExitsWith2(t *testing.T) {
 	for _, line := range [][]string{
 		{"exec"}, {"exec", "host"}, {"down", "extra"}, {"status", "-o", "yaml"}, {"proof", "-o", "yaml"},
-		{"up", "--no-such-flag"}, {"up", "--", "--flag-for-waddled"}, {"no-such-command"},
+		{"up", "--no-such-flag"}, {"fault", "moon"}, {"fault", "--list", "--clear"}, {"fault", "crash", "teleport"}, {"fault", "api", "200"}, {"up", "--", "--flag-for-waddled"}, {"no-such-command"},
 	} {
 		if _, stderr, code := typeLine(t, line...); code != 2 || !strings.HasPrefix(stderr, "waddle-lab: ") {
 			t.Errorf("%q: exit code %d, %s", line, code, stderr)

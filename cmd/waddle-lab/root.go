@@ -30,7 +30,7 @@ func rootCommand() *cobra.Command {
 	}
 	name := root.PersistentFlags().String("name", lab.DefaultName, "which lab: a letter and up to 19 letters and digits")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(upCommand(name), downCommand(name), statusCommand(name), execCommand(name), proofCommand(name), serveCommand(name))
+	root.AddCommand(upCommand(name), downCommand(name), statusCommand(name), execCommand(name), proofCommand(name), faultCommand(name), serveCommand(name))
 	return root
 }
 

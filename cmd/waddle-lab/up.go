@@ -62,11 +62,19 @@ func startDaemon(cmd *cobra.Command, l *lab.Lab, binary string, daemonArgs []str
 }
 
 func serveCommand(name *string) *cobra.Command {
-	return &cobra.Command{
+	var proxmox bool
+	cmd := &cobra.Command{
 		Use:    "serve",
-		Short:  "be the lab's service process; up starts it",
+		Short:  "be one of the lab's processes; up starts them",
 		Hidden: true,
 		Args:   args(cobra.NoArgs),
-		RunE:   func(cmd *cobra.Command, _ []string) error { return lab.Serve(cmd.Context(), *name) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if proxmox {
+				return lab.ServeProxmox(cmd.Context(), *name)
+			}
+			return lab.Serve(cmd.Context(), *name)
+		},
 	}
+	cmd.Flags().BoolVar(&proxmox, "proxmox", false, "the one that simulates Proxmox VE")
+	return cmd
 }

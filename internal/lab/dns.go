@@ -7,11 +7,15 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/waddle-social/waddle/internal/lab/upstream"
 )
 
 // zone is all that the lab's name server knows.
 var zone = map[string][]netip.Addr{
 	WebName + ".":               {WebAddr, WebAddr6},
+	upstream.FactoryHost + ".":  {WebAddr, WebAddr6},
+	upstream.DebianHost + ".":   {WebAddr, WebAddr6},
 	"host.internet.example.":    {HostAddr, HostAddr6},
 	"scanner.internet.example.": {ScannerAddr, ScannerAddr6},
 }

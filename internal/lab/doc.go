@@ -4,7 +4,8 @@
 //
 // A lab has three nodes: "internet" (a router, a web server, a name server),
 // "scanner" (somebody outside the host's network) and "host" (what a fresh
-// Proxmox host looks like, with an /etc, /run, /var, /tmp and /root of its own).
+// Proxmox host looks like, with an /etc, /run, /var, /tmp and /root of its own, and
+// with the API of Proxmox VE, simulated by package pve, whose VMs are namespaces too).
 // VMs are further namespaces that are plugged into the host's bridges. Every link
 // lives inside one of these namespaces and none of them is connected to the
 // machine: no packet leaves a lab.

@@ -11,15 +11,18 @@ import (
 )
 
 // makeGuestView gives the nodes that are not the host a mount namespace in which they
-// ask the lab's name server. Apart from an /etc that is read-only and names it, they have
-// the machine's files. A thread of the service holds the namespace until ctx ends; its id
+// ask the lab's name server and trust the lab's internet. Apart from an /etc that is read-only
+// and says so, they have the machine's files. A thread of the service holds the namespace until ctx ends; its id
 // is returned.
-func makeGuestView(ctx context.Context, group *errgroup.Group, name string) (tid int, err error) {
+func makeGuestView(ctx context.Context, group *errgroup.Group, name string, ca []byte) (tid int, err error) {
 	etc := filepath.Join(stateDir(name), "guest-etc")
 	if err := os.MkdirAll(etc, 0o755); err != nil {
 		return 0, err
 	}
 	if err := os.WriteFile(filepath.Join(etc, "resolv.conf"), fmt.Appendf(nil, "nameserver %s\n", ResolverAddr), 0o644); err != nil {
+		return 0, err
+	}
+	if err := trust(etc, ca); err != nil {
 		return 0, err
 	}
 	made := make(chan error, 1)

@@ -40,10 +40,13 @@ func writeHostFiles() error {
 	if err := os.Symlink("../sysctl.conf", "/etc/sysctl.d/99-sysctl.conf"); err != nil {
 		return err
 	}
-	for _, dir := range []string{"/etc/network/interfaces.d", "/run/lock", "/run/network"} {
+	for _, dir := range []string{"/etc/network/interfaces.d", "/run/lock", "/run/network", "/etc/pve/priv"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
+	}
+	if err := os.Chmod("/etc/pve/priv", 0o700); err != nil {
+		return err
 	}
 	for _, dir := range varDirs {
 		if err := os.MkdirAll(filepath.Join("/var", dir), 0o755); err != nil {

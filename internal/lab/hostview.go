@@ -19,7 +19,7 @@ func upperDir(dir string) string { return filepath.Join(overlayDir, dir, "upper"
 // into the host's: overlays over the machine's /etc, /tmp and /root, and an empty /run and
 // /var. /tmp and /root are no empty ones because a checkout may lie there, whose programs
 // are to be run on the host.
-func makeHostView() error {
+func makeHostView(ca []byte) error {
 	var view seam
 	return view.all([]step{
 		{"part from the machine's mounts", func() error { return unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "") }},
@@ -31,6 +31,7 @@ func makeHostView() error {
 		// A sysfs shows the links of the network namespace in which it was mounted.
 		{"mount the host's /sys", func() error { return unix.Mount("sysfs", "/sys", "sysfs", 0, "") }},
 		{"write the host's files", writeHostFiles},
+		{"let the host trust the lab's internet", func() error { return trust("/etc", ca) }},
 		{"set the host's name", func() error { return unix.Sethostname([]byte(hostName)) }},
 		{"leave the machine's directory", func() error { return os.Chdir("/") }},
 	})

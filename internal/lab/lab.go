@@ -56,6 +56,9 @@ func Open(name string) (*Lab, error) {
 	if !st.Service.alive() {
 		return nil, fmt.Errorf("cannot open lab %s: its service process %d has died; run waddle-lab up --name %s to build it again", name, st.Service.PID, name)
 	}
+	if !st.Proxmox.alive() {
+		return nil, fmt.Errorf("cannot open lab %s: its simulator of Proxmox VE, process %d, has died; run waddle-lab up --name %s to build it again", name, st.Proxmox.PID, name)
+	}
 	for _, node := range []string{nodeInternet, nodeScanner, nodeHost} {
 		if _, ok := nsLink(netnsPath(name, node)); !ok {
 			return nil, fmt.Errorf("cannot open lab %s: its namespace %s is gone; run waddle-lab up --name %s to build it again", name, netnsPath(name, node), name)

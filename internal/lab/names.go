@@ -70,4 +70,7 @@ func vmNode(name string) string         { return "vm-" + name }
 func vmFile(lab, node string) string    { return filepath.Join(stateDir(lab), node+".json") }
 func stateFile(lab string) string       { return filepath.Join(stateDir(lab), "lab.json") }
 func serviceLog(lab string) string      { return filepath.Join(stateDir(lab), "service.log") }
+func proxmoxDir(lab string) string      { return filepath.Join(stateDir(lab), "proxmox") }
+func faultSocket(lab string) string     { return filepath.Join(stateDir(lab), "faults.sock") }
+func internetCAFile(lab string) string  { return filepath.Join(stateDir(lab), "internet-ca.pem") }
 func requestsLog(lab string) string     { return filepath.Join(stateDir(lab), "requests.jsonl") }

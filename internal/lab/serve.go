@@ -18,11 +18,8 @@ const readyFD = 3
 // Serve is the lab's service process. It runs in the host's network namespace and in a
 // mount namespace of its own, which becomes the host's view, and ends with ctx.
 func Serve(ctx context.Context, name string) error {
-	if err := checkName(name); err != nil {
+	if err := checkAsked(name); err != nil {
 		return err
-	}
-	if os.Getenv(serviceEnv) == "" {
-		return fmt.Errorf("cannot serve lab %s: this command is started by waddle-lab up, which prepares its namespaces", name)
 	}
 	tell := os.NewFile(readyFD, "ready")
 	requests, err := os.OpenFile(requestsLog(name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -42,20 +39,37 @@ func Serve(ctx context.Context, name string) error {
 	return group.Wait()
 }
 
+func checkAsked(name string) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	if os.Getenv(serviceEnv) == "" {
+		return fmt.Errorf("cannot serve lab %s: this command is started by waddle-lab up, which prepares its namespaces", name)
+	}
+	return nil
+}
+
 // serveAll starts everything, in the internet first: once the host's view is made, the
 // names of the other namespaces are out of sight.
 func serveAll(ctx context.Context, group *errgroup.Group, name string, requests *os.File) (guests int, err error) {
 	internet := &Node{Name: nodeInternet, netns: netnsPath(name, nodeInternet)}
-	if err := serveWeb(ctx, group, internet, newWeb(requests)); err != nil {
+	ca, err := newInternetCA()
+	if err != nil {
+		return 0, err
+	}
+	if err := os.WriteFile(internetCAFile(name), ca.pem(), 0o644); err != nil {
+		return 0, err
+	}
+	if err := serveWeb(ctx, group, internet, newWeb(requests), ca); err != nil {
 		return 0, err
 	}
 	if err := serveDNS(ctx, group, internet); err != nil {
 		return 0, err
 	}
-	if guests, err = makeGuestView(ctx, group, name); err != nil {
+	if guests, err = makeGuestView(ctx, group, name, ca.pem()); err != nil {
 		return 0, err
 	}
-	if err := makeHostView(); err != nil {
+	if err := makeHostView(ca.pem()); err != nil {
 		return 0, err
 	}
 	return guests, serveHost(ctx, group)

@@ -23,6 +23,7 @@ import (
 //     (fe80::/10), multicast and local routes that the kernel makes of the addresses;
 //   - sysctls that name a link, but for forwarding, rp_filter and disable_ipv6, and those
 //     that belong to no network namespace;
+//   - the files with the certificates that each lab makes for itself;
 //   - times of files, and all under /run, /var, /tmp and /root.
 func (l *Lab) Snapshot(ctx context.Context) (string, error) {
 	sections := []struct {

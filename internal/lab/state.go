@@ -18,6 +18,7 @@ type state struct {
 	HandTyped bool      `json:"handTyped"`
 	Service   process   `json:"service"` // its mount and UTS namespaces are the host's
 	Guests    int       `json:"guests"`  // the thread of it whose mount namespace the other nodes have
+	Proxmox   process   `json:"proxmox"` // runs the simulator of Proxmox VE
 }
 
 func readState(lab string) (state, error) {

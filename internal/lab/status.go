@@ -23,6 +23,7 @@ type Status struct {
 	Daemon    int       `json:"daemon,omitempty"` // process id of waddled on this machine
 	Socket    string    `json:"socket,omitempty"` // where waddled's socket is seen from this machine
 	DaemonLog string    `json:"daemonLog,omitempty"`
+	Proxmox   string    `json:"proxmox,omitempty"` // the API of the simulated node, seen from the host
 	VMs       []VM      `json:"vms"`
 }
 
@@ -52,7 +53,7 @@ func StatusOf(name string) Status {
 		}
 		return s
 	}
-	s.State, s.HandTyped, s.Socket, s.DaemonLog = StateUp, l.handTyped, l.Socket(), l.DaemonLog()
+	s.State, s.HandTyped, s.Socket, s.DaemonLog, s.Proxmox = StateUp, l.handTyped, l.Socket(), l.DaemonLog(), proxmoxAPI
 	if st, err := readState(name); err == nil {
 		s.Created = st.Created
 	}

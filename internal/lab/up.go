@@ -104,6 +104,16 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 		return nil, err
 	}
 	l := newLab(st)
+	err := s.all([]step{
+		{"say where the service process is", func() error { return writeJSON(stateFile(o.Name), st) }},
+		{"start the simulator of Proxmox VE", func() (err error) {
+			st.Proxmox, _, err = startChild(ctx, o, 0, proxmoxFlag)
+			return err
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
 	if err := l.awaitReach(ctx); err != nil {
 		return nil, err
 	}
@@ -112,7 +122,8 @@ func build(ctx context.Context, o Options) (*Lab, error) {
 			return nil, err
 		}
 	}
-	err := s.do("write "+stateFile(o.Name), func() error { return writeJSON(stateFile(o.Name), st) })
+	// Only with the simulator's process in it does the file make the lab a whole one.
+	err = s.do("write "+stateFile(o.Name), func() error { return writeJSON(stateFile(o.Name), st) })
 	return l, err
 }
 

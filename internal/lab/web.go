@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/waddle-social/waddle/internal/lab/upstream"
 )
 
 // Request is one request as the lab's web server saw it.
@@ -37,19 +40,41 @@ type web struct {
 
 func newWeb(file io.Writer) *web { return &web{file: file} }
 
-func serveWeb(ctx context.Context, group *errgroup.Group, node *Node, w *web) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", w.page)
-	mux.HandleFunc("GET /requests", w.requests)
-	mux.HandleFunc("GET /stream", w.stream)
+// serveWeb serves the page and its neighbours as HTTP, and with what a platform downloads as
+// HTTPS too.
+func serveWeb(ctx context.Context, group *errgroup.Group, node *Node, w *web, ca *internetCA) error {
+	cert, err := ca.issue(WebName, upstream.FactoryHost, upstream.DebianHost)
+	if err != nil {
+		return err
+	}
+	own, all := http.NewServeMux(), http.NewServeMux()
+	own.HandleFunc("GET /{$}", w.page)
+	own.HandleFunc("GET /requests", w.requests)
+	own.HandleFunc("GET /stream", w.stream)
+	all.Handle(WebName+"/", own)
+	all.Handle(upstream.FactoryHost+"/", w.noted(upstream.Factory()))
+	all.Handle(upstream.DebianHost+"/", w.noted(upstream.Debian()))
 	for _, a := range []netip.Addr{WebAddr, WebAddr6} {
-		ln, err := node.Listen(ctx, "tcp", netip.AddrPortFrom(a, 80).String())
+		plain, err := node.Listen(ctx, "tcp", netip.AddrPortFrom(a, 80).String())
 		if err != nil {
 			return err
 		}
-		serveHTTP(ctx, group, ln, mux)
+		serveHTTP(ctx, group, plain, own)
+		secure, err := node.Listen(ctx, "tcp", netip.AddrPortFrom(a, 443).String())
+		if err != nil {
+			return err
+		}
+		serveHTTP(ctx, group, tls.NewListener(secure, &tls.Config{Certificates: []tls.Certificate{cert}}), all)
 	}
 	return nil
+}
+
+// noted lists the requests to h among those that were seen.
+func (w *web) noted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.note(r)
+		h.ServeHTTP(rw, r)
+	})
 }
 
 func (w *web) page(rw http.ResponseWriter, r *http.Request) {

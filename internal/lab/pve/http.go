@@ -17,6 +17,12 @@ const apiRoot = "/api2/json"
 // call, may they, are the parameters right, what does the call say.
 func (s *Server) serve(w http.ResponseWriter, req *http.Request) {
 	path, ok := strings.CutPrefix(req.URL.Path, apiRoot)
+	if req.URL.Path == "/" {
+		w.Header().Set("Server", "pve-api-daemon/3.0")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprintf(w, "<!doctype html><title>%s - Proxmox Virtual Environment</title>\n", s.o.Node)
+		return
+	}
 	if !ok {
 		reply(w, nil, &apiError{status: 404, message: "no such file '" + req.URL.Path + "'\n"})
 		return

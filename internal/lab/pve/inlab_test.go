@@ -10,7 +10,6 @@ import (
 
 	"github.com/waddle-social/waddle/internal/lab"
 	"github.com/waddle-social/waddle/internal/lab/pve"
-	"github.com/waddle-social/waddle/internal/lab/pve/inlab"
 )
 
 func startLab(t *testing.T) *lab.Lab {
@@ -41,8 +40,8 @@ func startLab(t *testing.T) *lab.Lab {
 func TestAVMThatIsStartedIsOnTheLabsBridges(t *testing.T) {
 	l := startLab(t)
 	o := options(t)
-	o.Plugger = inlab.Plugger{Lab: l}
-	o.Guests = map[string]pve.Guest{"": pve.Linux{Exec: inlab.Plugger{Lab: l}.Exec}}
+	o.Plugger = lab.Plugger{Lab: l}
+	o.Guests = map[string]pve.Guest{"": pve.Linux{Exec: lab.Plugger{Lab: l}.Exec}}
 	n := start(t, o)
 	n.create(100, nil)
 	snippets := n.dir + "/storage/local/snippets"

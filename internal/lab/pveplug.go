@@ -1,30 +1,32 @@
-// Package inlab plugs the VMs of a simulated Proxmox node into a lab: it is apart from
-// package pve so that the lab itself can use that one. It changes what lab.Plug and
-// lab.Unplug change, and a VM's default route.
-package inlab
+package lab
 
 import (
 	"context"
 	"fmt"
 	"strings"
 
-	"github.com/waddle-social/waddle/internal/lab"
 	"github.com/waddle-social/waddle/internal/lab/pve"
 )
 
-// Plugger plugs VMs into the bridges of a lab's host, as namespaces of the lab.
-type Plugger struct{ Lab *lab.Lab }
+// Plugger plugs the VMs of a simulated Proxmox node into the bridges of a lab's host, as
+// namespaces of the lab: it changes what Plug and Unplug change, and a VM's default route.
+type Plugger struct{ Lab *Lab }
 
 // Bridges implements pve.Plugger.
-func (p Plugger) Bridges(ctx context.Context) ([]string, error) {
-	out, err := p.Lab.Host.Run(ctx, "ip", "-o", "link", "show", "type", "bridge")
+func (p Plugger) Bridges(context.Context) ([]string, error) {
+	host, err := dialNetlink(p.Lab.Host.netns)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the host's bridges: %w", err)
+	}
+	defer host.close()
+	links, err := host.LinkList()
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's bridges: %w", err)
 	}
 	var names []string
-	for line := range strings.Lines(out) {
-		if f := strings.Fields(line); len(f) > 1 {
-			names = append(names, strings.TrimSuffix(f[1], ":"))
+	for _, l := range links {
+		if l.Type() == "bridge" {
+			names = append(names, l.Attrs().Name)
 		}
 	}
 	return names, nil
@@ -33,7 +35,7 @@ func (p Plugger) Bridges(ctx context.Context) ([]string, error) {
 // Plug implements pve.Plugger. A gateway outside the card's networks works as in a real guest: with an
 // on-link route it is a neighbour, and without one the guest has no route.
 func (p Plugger) Plug(ctx context.Context, nic pve.NIC) error {
-	card := lab.VM{Name: nic.VM, VMID: nic.VMID, NIC: nic.Index, Bridge: nic.Bridge, MAC: nic.MAC, Addresses: nic.Addresses}
+	card := VM{Name: nic.VM, VMID: nic.VMID, NIC: nic.Index, Bridge: nic.Bridge, MAC: nic.MAC, Addresses: nic.Addresses}
 	for _, a := range nic.Addresses {
 		if nic.Gateway.IsValid() && a.Masked().Contains(nic.Gateway) {
 			card.Gateway = nic.Gateway
@@ -43,7 +45,7 @@ func (p Plugger) Plug(ctx context.Context, nic pve.NIC) error {
 	if err != nil || card.Gateway.IsValid() || !nic.Gateway.IsValid() || !nic.OnLink {
 		return err
 	}
-	_, err = vm.Run(ctx, "ip", "route", "add", "default", "via", nic.Gateway.String(), "dev", fmt.Sprintf("eth%d", nic.Index), "onlink")
+	_, err = vm.Run(ctx, "ip", "route", "add", "default", "via", nic.Gateway.String(), "dev", card.eth(), "onlink")
 	return err
 }
 
@@ -60,5 +62,9 @@ func (p Plugger) Exec(ctx context.Context, m pve.Machine, argv []string, stdin [
 	if node == nil {
 		return nil, nil, 0, fmt.Errorf("VM %s has no network card that is plugged in", m.Plug)
 	}
-	return capture(node.Command(ctx, argv...), stdin)
+	var o, e strings.Builder
+	cmd := node.Command(ctx, argv...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(string(stdin)), &o, &e
+	code, err = exitCode(cmd.Run())
+	return []byte(o.String()), []byte(e.String()), code, err
 }
