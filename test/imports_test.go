@@ -24,6 +24,7 @@ var arrows = []arrow{
 	{"pkg/zfs", []string{"pkg/"}, []string{"pkg/zfs"}, "no driver imports another"},
 	{"pkg/iscsi", []string{"pkg/"}, []string{"pkg/iscsi"}, "no driver imports another"},
 	{"pkg/netfw", []string{"pkg/"}, []string{"pkg/netfw"}, "no driver imports another"},
+	{"pkg/vms", []string{"pkg/"}, []string{"pkg/vms"}, "no driver imports another"},
 	{"internal/platform", []string{"internal/", "pkg/"}, []string{"internal/platform", "internal/problem"}, "the spec is pure: the thin CLI imports it"},
 	{"internal/engine", []string{"internal/", "pkg/"}, []string{"internal/engine", "internal/problem", "internal/state"}, "the engine runs any graph of steps"},
 	{"internal/phase", []string{"internal/server", "cmd/"}, nil, "arrows point one way: server, phase, engine"},
