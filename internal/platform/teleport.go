@@ -14,6 +14,8 @@ type Teleport struct {
 	Teams []TeamRoles `json:"teams" platform:"required"`
 	// Ports on the Teleport VM.
 	Ports TeleportPorts `json:"ports"`
+	// Image that the VM is made of: Debian with cloud-init.
+	Image Image `json:"image"`
 }
 
 // Edition is an edition of Teleport.
@@ -54,6 +56,7 @@ func (t *Teleport) fill() {
 	or(&t.Ports.HTTP, 80)
 	or(&t.Ports.Proxy, 3080)
 	or(&t.Ports.SSH, 3022)
+	t.Image.fill()
 }
 
 func (t *Teleport) check(f *faults) {
@@ -64,6 +67,7 @@ func (t *Teleport) check(f *faults) {
 		unique(f, "is listed twice: also {other}", "each role once", f.each(fmt.Sprintf("%s[%d].roles", teams, i), len(team.Roles)),
 			func(k int) string { return string(team.Roles[k]) })
 	}
+	t.Image.check("spec.teleport.image", f)
 	distinct(f, []place[Port]{
 		{"spec.teleport.ports.https", t.Ports.HTTPS},
 		{"spec.teleport.ports.http", t.Ports.HTTP},
