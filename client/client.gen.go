@@ -95,6 +95,27 @@ func (e DriftKind) Valid() bool {
 	}
 }
 
+// Defines values for EvidenceVerdict.
+const (
+	EvidenceVerdictContradicts  EvidenceVerdict = "contradicts"
+	EvidenceVerdictInconclusive EvidenceVerdict = "inconclusive"
+	EvidenceVerdictProves       EvidenceVerdict = "proves"
+)
+
+// Valid indicates whether the value is a known member of the EvidenceVerdict enum.
+func (e EvidenceVerdict) Valid() bool {
+	switch e {
+	case EvidenceVerdictContradicts:
+		return true
+	case EvidenceVerdictInconclusive:
+		return true
+	case EvidenceVerdictProves:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FirewallRuleFamily.
 const (
 	FirewallRuleFamilyIpv4 FirewallRuleFamily = "ipv4"
@@ -538,6 +559,44 @@ type Event struct {
 	// Example: step
 	Type string `json:"type"`
 }
+
+// Evidence Something that was tried, seen or said, for a gate or against it.
+//
+// Example: {"answer":"no answer within 4s","at":"2026-11-24T06:00:00Z","from":"VM 102 (teleport), its public side","verdict":"proves","what":"TCP 203.0.113.10:8006"}
+type Evidence struct {
+	// Answer What came back, or was said; empty when nothing was.
+	//
+	// Example: no answer within 4s
+	Answer string `json:"answer"`
+
+	// At When.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	At time.Time `json:"at"`
+
+	// From Where it was tried from, or who said it.
+	//
+	// Example: VM 102 (teleport), its public side
+	From string `json:"from"`
+
+	// Verdict What it is worth: what the gate asks for is so; it is not so, whatever a person says; it could not be seen, so a
+	// person has to look.
+	//
+	//
+	// Example: proves
+	Verdict EvidenceVerdict `json:"verdict"`
+
+	// What What was tried, seen or said.
+	//
+	// Example: TCP 203.0.113.10:8006
+	What string `json:"what"`
+}
+
+// EvidenceVerdict What it is worth: what the gate asks for is so; it is not so, whatever a person says; it could not be seen, so a
+// person has to look.
+//
+// Example: proves
+type EvidenceVerdict string
 
 // Failure An error as the journal keeps it.
 //
@@ -1453,6 +1512,9 @@ type Result struct {
 	// Differences What differs.
 	Differences []Difference `json:"differences,omitempty,omitzero"`
 
+	// Evidence What a gate rests on, and what speaks against it.
+	Evidence []Evidence `json:"evidence,omitempty,omitzero"`
+
 	// Notes What is worth knowing and no difference.
 	Notes []string `json:"notes,omitempty,omitzero"`
 
@@ -1474,6 +1536,36 @@ type Result struct {
 //
 // Example: 3f1c0a9be2d4
 type Revision = string
+
+// RootPasswordRequest The password that root gets. One of the two is needed.
+//
+// Example: {"generate":true}
+type RootPasswordRequest struct {
+	// Generate Whether the daemon makes one, of 150 random bits.
+	//
+	// Example: true
+	Generate bool `json:"generate,omitempty,omitzero"`
+
+	// Password The password, one line of 12 characters to 511 bytes.
+	//
+	// Example: correct horse battery staple
+	Password string `json:"password,omitempty,omitzero"`
+}
+
+// RootPasswordSet That root's password was set.
+//
+// Example: {"password":"abcde-fghjk-mnpqr-stuvw-xyz23-45678","setAt":"2026-11-24T06:00:00Z"}
+type RootPasswordSet struct {
+	// Password The generated password. It is shown here and never again. Left out when the caller gave it.
+	//
+	// Example: abcde-fghjk-mnpqr-stuvw-xyz23-45678
+	Password string `json:"password,omitempty,omitzero"`
+
+	// SetAt When it was set.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	SetAt time.Time `json:"setAt"`
+}
 
 // RuleCount How many rules of others there are, which waddle leaves alone. Only in `seen`.
 //
@@ -1960,6 +2052,9 @@ type PostTokenParams struct {
 // PostApplyJSONRequestBody defines body for PostApply for application/json ContentType.
 type PostApplyJSONRequestBody = ApplyRequest
 
+// PutRootPasswordJSONRequestBody defines body for PutRootPassword for application/json ContentType.
+type PutRootPasswordJSONRequestBody = RootPasswordRequest
+
 // PostPhaseRunJSONRequestBody defines body for PostPhaseRun for application/json ContentType.
 type PostPhaseRunJSONRequestBody = RunRequest
 
@@ -2096,6 +2191,28 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/host (the `GetHost` operationId).
 	GetHost(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PutRootPasswordWithBody Set root's password
+	//
+	// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+	// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+	// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+	PutRootPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutRootPassword Set root's password
+	//
+	// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+	// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+	// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+	PutRootPassword(ctx context.Context, body PutRootPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetNetwork The host's network as seen and as wanted
 	//
 	// Looks at the host and changes nothing. Without a platform document there is only `seen`.
@@ -2160,6 +2277,14 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/phases/{phase}/run (the `PostPhaseRun` operationId).
 	PostPhaseRun(ctx context.Context, phase PhaseParam, params *PostPhaseRunParams, body PostPhaseRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteStepAcknowledge Withdraw a confirmation
+	//
+	// Takes back that a person has confirmed the gate: it is open again, unless it closes by what is seen. Nothing that
+	// was done since is undone.
+	//
+	// Corresponds with DELETE /v1/phases/{phase}/steps/{step}/acknowledge (the `DeleteStepAcknowledge` operationId).
+	DeleteStepAcknowledge(ctx context.Context, phase PhaseParam, step StepID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostStepAcknowledgeWithBody Confirm a gate
 	//
@@ -2417,6 +2542,48 @@ func (c *Client) GetHost(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 	return c.Client.Do(req)
 }
 
+// PutRootPasswordWithBody Set root's password
+//
+// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+func (c *Client) PutRootPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutRootPasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutRootPassword Set root's password
+//
+// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+func (c *Client) PutRootPassword(ctx context.Context, body PutRootPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutRootPasswordRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetNetwork The host's network as seen and as wanted
 //
 // Looks at the host and changes nothing. Without a platform document there is only `seen`.
@@ -2562,6 +2729,24 @@ func (c *Client) PostPhaseRunWithBody(ctx context.Context, phase PhaseParam, par
 // Corresponds with POST /v1/phases/{phase}/run (the `PostPhaseRun` operationId).
 func (c *Client) PostPhaseRun(ctx context.Context, phase PhaseParam, params *PostPhaseRunParams, body PostPhaseRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostPhaseRunRequest(c.Server, phase, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteStepAcknowledge Withdraw a confirmation
+//
+// Takes back that a person has confirmed the gate: it is open again, unless it closes by what is seen. Nothing that
+// was done since is undone.
+//
+// Corresponds with DELETE /v1/phases/{phase}/steps/{step}/acknowledge (the `DeleteStepAcknowledge` operationId).
+func (c *Client) DeleteStepAcknowledge(ctx context.Context, phase PhaseParam, step StepID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteStepAcknowledgeRequest(c.Server, phase, step)
 	if err != nil {
 		return nil, err
 	}
@@ -3110,6 +3295,46 @@ func NewGetHostRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewPutRootPasswordRequest calls the generic PutRootPassword builder with application/json body
+func NewPutRootPasswordRequest(server string, body PutRootPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutRootPasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPutRootPasswordRequestWithBody constructs an http.Request for the PutRootPassword method, with any body, and a specified content type
+func NewPutRootPasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/host/root-password")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetNetworkRequest constructs an http.Request for the GetNetwork method
 func NewGetNetworkRequest(server string) (*http.Request, error) {
 	var err error
@@ -3530,6 +3755,47 @@ func NewPostPhaseRunRequestWithBody(server string, phase PhaseParam, params *Pos
 			req.Header.Set("Waddle-SSH-Connection", headerParam1)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewDeleteStepAcknowledgeRequest constructs an http.Request for the DeleteStepAcknowledge method
+func NewDeleteStepAcknowledgeRequest(server string, phase PhaseParam, step StepID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "phase", phase, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "step", step, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/phases/%s/steps/%s/acknowledge", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -4255,6 +4521,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/host (the `GetHost` operationId).
 	GetHostWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetHostResponse, error)
 
+	// PutRootPasswordWithBodyWithResponse Set root's password
+	//
+	// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+	// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+	// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+	PutRootPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutRootPasswordResponse, error)
+
+	// PutRootPasswordWithResponse Set root's password
+	//
+	// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+	// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+	// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+	PutRootPasswordWithResponse(ctx context.Context, body PutRootPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRootPasswordResponse, error)
+
 	// GetNetworkWithResponse The host's network as seen and as wanted
 	//
 	// Looks at the host and changes nothing. Without a platform document there is only `seen`.
@@ -4333,6 +4621,16 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/phases/{phase}/run (the `PostPhaseRun` operationId).
 	PostPhaseRunWithResponse(ctx context.Context, phase PhaseParam, params *PostPhaseRunParams, body PostPhaseRunJSONRequestBody, reqEditors ...RequestEditorFn) (*PostPhaseRunResponse, error)
+
+	// DeleteStepAcknowledgeWithResponse Withdraw a confirmation
+	//
+	// Takes back that a person has confirmed the gate: it is open again, unless it closes by what is seen. Nothing that
+	// was done since is undone.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/phases/{phase}/steps/{step}/acknowledge (the `DeleteStepAcknowledge` operationId).
+	DeleteStepAcknowledgeWithResponse(ctx context.Context, phase PhaseParam, step StepID, reqEditors ...RequestEditorFn) (*DeleteStepAcknowledgeResponse, error)
 
 	// PostStepAcknowledgeWithBodyWithResponse Confirm a gate
 	//
@@ -5029,6 +5327,110 @@ func (r GetHostResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r GetHostResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutRootPasswordResponse401Headers the declared response headers of an HTTP 401 response for PutRootPassword
+type PutRootPasswordResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PutRootPasswordResponse429Headers the declared response headers of an HTTP 429 response for PutRootPassword
+type PutRootPasswordResponse429Headers struct {
+	RetryAfter int
+}
+
+type PutRootPasswordResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RootPasswordSet
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PutRootPasswordResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PutRootPasswordResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PutRootPasswordResponse) GetJSON200() *RootPasswordSet {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PutRootPasswordResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PutRootPasswordResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PutRootPasswordResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutRootPasswordResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutRootPasswordResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5879,6 +6281,103 @@ func (r PostPhaseRunResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PostPhaseRunResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteStepAcknowledgeResponse401Headers the declared response headers of an HTTP 401 response for DeleteStepAcknowledge
+type DeleteStepAcknowledgeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteStepAcknowledgeResponse429Headers the declared response headers of an HTTP 429 response for DeleteStepAcknowledge
+type DeleteStepAcknowledgeResponse429Headers struct {
+	RetryAfter int
+}
+
+type DeleteStepAcknowledgeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteStepAcknowledgeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteStepAcknowledgeResponse429Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteStepAcknowledgeResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteStepAcknowledgeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteStepAcknowledgeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteStepAcknowledgeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteStepAcknowledgeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -7418,6 +7917,40 @@ func (c *ClientWithResponses) GetHostWithResponse(ctx context.Context, reqEditor
 	return ParseGetHostResponse(rsp)
 }
 
+// PutRootPasswordWithBodyWithResponse Set root's password
+//
+// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+func (c *ClientWithResponses) PutRootPasswordWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutRootPasswordResponse, error) {
+	rsp, err := c.PutRootPasswordWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutRootPasswordResponse(rsp)
+}
+
+// PutRootPasswordWithResponse Set root's password
+//
+// Closes the gate `host.root-password` of phase 0. Either `generate` or `password` is given. A generated password is in
+// the answer and nowhere else: neither is ever kept or logged, and so the call takes no Idempotency-Key. Whoever lost
+// the answer calls again and gets another one. `/etc/shadow` holds the hash, as for every password.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/host/root-password (the `PutRootPassword` operationId).
+func (c *ClientWithResponses) PutRootPasswordWithResponse(ctx context.Context, body PutRootPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*PutRootPasswordResponse, error) {
+	rsp, err := c.PutRootPassword(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutRootPasswordResponse(rsp)
+}
+
 // GetNetworkWithResponse The host's network as seen and as wanted
 //
 // Looks at the host and changes nothing. Without a platform document there is only `seen`.
@@ -7549,6 +8082,22 @@ func (c *ClientWithResponses) PostPhaseRunWithResponse(ctx context.Context, phas
 		return nil, err
 	}
 	return ParsePostPhaseRunResponse(rsp)
+}
+
+// DeleteStepAcknowledgeWithResponse Withdraw a confirmation
+//
+// Takes back that a person has confirmed the gate: it is open again, unless it closes by what is seen. Nothing that
+// was done since is undone.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/phases/{phase}/steps/{step}/acknowledge (the `DeleteStepAcknowledge` operationId).
+func (c *ClientWithResponses) DeleteStepAcknowledgeWithResponse(ctx context.Context, phase PhaseParam, step StepID, reqEditors ...RequestEditorFn) (*DeleteStepAcknowledgeResponse, error) {
+	rsp, err := c.DeleteStepAcknowledge(ctx, phase, step, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteStepAcknowledgeResponse(rsp)
 }
 
 // PostStepAcknowledgeWithBodyWithResponse Confirm a gate
@@ -8307,6 +8856,104 @@ func ParseGetHostResponse(rsp *http.Response) (*GetHostResponse, error) {
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetHostResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutRootPasswordResponse parses an HTTP response from a PutRootPasswordWithResponse call
+func ParsePutRootPasswordResponse(rsp *http.Response) (*PutRootPasswordResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutRootPasswordResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RootPasswordSet
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PutRootPasswordResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PutRootPasswordResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
@@ -9145,6 +9792,100 @@ func ParsePostPhaseRunResponse(rsp *http.Response) (*PostPhaseRunResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers PostPhaseRunResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteStepAcknowledgeResponse parses an HTTP response from a DeleteStepAcknowledgeWithResponse call
+func ParseDeleteStepAcknowledgeResponse(rsp *http.Response) (*DeleteStepAcknowledgeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteStepAcknowledgeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteStepAcknowledgeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteStepAcknowledgeResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

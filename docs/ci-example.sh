@@ -156,6 +156,13 @@ token_create() {
 	jq .token "$tmp/body"
 }
 
+# root_password has the daemon make one and keeps it off the screen and out of the log.
+root_password() {
+	call PUT /v1/host/root-password --header 'Content-Type: application/json' --data-binary '{"generate": true}'
+	(umask 077 && jq -r .password "$tmp/body" >"$1")
+	jq '{setAt}' "$tmp/body"
+}
+
 usage() {
 	sed -n 's/^\t\([a-z-]*\)) .*# /\1 /p' "$0"
 }
@@ -173,6 +180,7 @@ case $command in
 	platform-json) call GET /v1/platform --header 'Accept: application/json' && body ;; # with all defaults
 	schema) call GET /v1/platform/schema && body ;; # the document's JSON Schema
 	host) call GET /v1/host && body ;; # what the host has, for a first document
+	root-password) root_password "$1" ;; # FILE: a new password for root, into FILE
 	plan) plan "${1:-}" && show_plan && no_changes || exit 3 ;; # [PHASE]: what would change
 	apply) wait_for /v1/apply "$(jq -cn --argjson through "$1" '{through: $through}')" "apply-$1" ;; # PHASE: apply through it
 	phases) call GET /v1/phases && body ;; # how far each phase is
@@ -181,6 +189,7 @@ case $command in
 	undo-plan) call GET "/v1/phases/$1/undo" && show_plan ;; # PHASE: what an undo would put back
 	undo) wait_for "/v1/phases/$1/undo" '{}' "undo-$1" ;; # PHASE: put back what it changed
 	acknowledge) call POST "/v1/phases/$1/steps/$2/acknowledge" --header 'Content-Type: application/json' --header "Idempotency-Key: $(key "ack-$2")" --data-binary "$(jq -cn --arg note "$3" '{note: $note}')" ;; # PHASE STEP NOTE: confirm a gate
+	withdraw) call DELETE "/v1/phases/$1/steps/$2/acknowledge" ;; # PHASE STEP: take a confirmation back
 	operations) call GET "/v1/operations?limit=${1:-20}" && body ;; # [HOW MANY]: the newest first
 	operation) call GET "/v1/operations/$1" && body ;; # ID: what happened
 	watch) watch "$1" && ended ;; # ID: its events

@@ -13,12 +13,12 @@ import (
 )
 
 func newHost(a *app) *cobra.Command {
-	return &cobra.Command{
+	c := &cobra.Command{
 		Use: "host", GroupID: "look", Short: "Show what the host has",
 		Long: `Looks at the host and shows what a platform document has to fit: name, CPUs, memory, disks,
 pools, Proxmox storages, network devices and where the default route leaves. Nothing is
-changed. waddle init starts from the same facts.`,
-		Example: "  waddle host",
+changed. waddle init starts from the same facts. root-password, below it, sets root's password.`,
+		Example: "  waddle host\n  waddle host root-password --generate",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.connect()
@@ -32,6 +32,8 @@ changed. waddle init starts from the same facts.`,
 			return a.emitBody(body, func() string { return view.Host(*f) })
 		},
 	}
+	c.AddCommand(newHostRootPassword(a))
+	return c
 }
 
 // facts asks the daemon what it sees of the host.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"regexp"
 	"time"
@@ -26,6 +27,23 @@ func (d *Driver) KeyLogin(ctx context.Context, platform []string) (Login, bool, 
 		return Login{}, false, err
 	}
 	return d.keyLogin(ctx, keys)
+}
+
+// LoginFrom returns the last login as root with any key or certificate from one
+// address since a time, from the journal or from auth.log.
+func (d *Driver) LoginFrom(ctx context.Context, from netip.Addr, since time.Time) (Login, bool, error) {
+	logins, err := d.logins(ctx, since)
+	if err != nil {
+		return Login{}, false, err
+	}
+	var last Login
+	for _, l := range logins {
+		a, err := netip.ParseAddr(l.From)
+		if err == nil && a.Unmap() == from && !l.At.Before(since) && l.At.After(last.At) {
+			last = l
+		}
+	}
+	return last, !last.At.IsZero(), nil
 }
 
 // installed returns those of the platform's keys that open a shell for root

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,31 @@ func TestTheJournalIsAskedWhereSystemdRuns(t *testing.T) {
 	answer = "no JSON\n"
 	if _, _, err := b.KeyLogin(t.Context(), []string{ours}); err == nil {
 		t.Error("an answer that is no JSON is taken")
+	}
+}
+
+func TestALoginFromOneAddressIsFoundWithAnyKeyOrCertificate(t *testing.T) {
+	const print = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	line := func(at, from, kind string) string {
+		return at + " pve sshd[71]: Accepted publickey for root from " + from + " port 5 ssh2: " + kind + " " + print + " ID ada (serial 0) CA ED25519 " + print + "\n"
+	}
+	b := newBox(t, map[string]string{
+		"/var/log/auth.log.1": line("2026-11-24T05:00:00Z", "10.10.0.2", "RSA-CERT"),
+		"/var/log/auth.log":   line("2026-11-24T06:00:00Z", "::ffff:10.10.0.2", "RSA-CERT") + line("2026-11-24T07:00:00Z", "10.10.0.3", "ED25519"),
+	})
+	from := netip.MustParseAddr("10.10.0.2")
+	for since, want := range map[string]string{
+		"2026-11-24T04:00:00Z": "2026-11-24T06:00:00Z",
+		"2026-11-24T06:00:00Z": "2026-11-24T06:00:00Z",
+		"2026-11-24T06:00:01Z": "",
+	} {
+		at, err := time.Parse(time.RFC3339, since)
+		must(t, err)
+		l, seen, err := b.LoginFrom(t.Context(), from, at)
+		must(t, err)
+		if seen != (want != "") || seen && (l.At.UTC().Format(time.RFC3339) != want || l.Key != print) {
+			t.Errorf("since %s: %+v, seen %v, want %q", since, l, seen, want)
+		}
 	}
 }
 

@@ -7,11 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"syscall"
 	"unicode/utf8"
-
-	"golang.org/x/sys/unix"
 )
 
 // Secret is a password in clear. However it is printed, logged or encoded, it
@@ -71,31 +67,15 @@ func GeneratePassword() Secret {
 	return Secret{text}
 }
 
-// ReadPassword returns the password that is the one line of a file. The file is
-// opened once, and what is open is what is judged: a regular file that belongs to
-// root and that nobody else may read. It stays where it is.
-func ReadPassword(path string) (Secret, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return Secret{}, fmt.Errorf("cannot read the password from %s: %w", path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Secret{}, fmt.Errorf("cannot read the password from %s: %w", path, err)
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || st.Uid != 0 || info.Mode().Perm()&0o077 != 0 {
-		return Secret{}, fmt.Errorf("cannot read the password from %s: it has to be a regular file that belongs to root with mode 0600: chown root %[1]s && chmod 600 %[1]s", path)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxPassword+2))
-	if err != nil {
-		return Secret{}, fmt.Errorf("cannot read the password from %s: %w", path, err)
-	}
-	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+// UnfitError says why a text is no password, without showing it.
+type UnfitError struct{ Why string }
+
+func (e *UnfitError) Error() string { return "cannot take the password: " + e.Why }
+
+// NewPassword takes a text as a password. One that is none is an *UnfitError.
+func NewPassword(text []byte) (Secret, error) {
 	if why := unfit(text); why != "" {
-		clear(text)
-		return Secret{}, fmt.Errorf("cannot take the password from %s: %s", path, why)
+		return Secret{}, &UnfitError{why}
 	}
 	return Secret{text}, nil
 }

@@ -27,6 +27,7 @@ type parts struct {
 	network  *netfw.Driver
 	firewall *confirm.Firewall
 	access   *access.Driver
+	probes   *phase.Probes
 	store    *platformfile.Store
 	engine   *engine.Engine
 	server   *server.Server
@@ -38,6 +39,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		c: c, network: network,
 		store:    &platformfile.Store{Path: c.Platform},
 		access:   access.New(access.Options{Seam: c.Seam, Log: c.Log}),
+		probes:   &phase.Probes{},
 		triggers: make(chan string, 1),
 	}
 	own := p.own()
@@ -66,6 +68,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Platform:        p.store,
 		Network:         networkView{network},
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
+		RootPassword:    rootPassword{p.access},
 		Phases:          phases(),
 		State:           db,
 		Version:         c.Version,
@@ -100,7 +103,7 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Acknowledgements: p.engine})
+	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Acknowledgements: p.engine, Probes: p.probes})
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

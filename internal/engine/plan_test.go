@@ -139,4 +139,22 @@ func TestAcknowledge(t *testing.T) {
 	if _, ok := b.e.Acknowledgement("dns"); ok {
 		t.Fatal("nobody acknowledged dns")
 	}
+	withdraw := func(step string) error { return b.e.Withdraw(t.Context(), step, Caller{Name: "token ops"}) }
+	if err := withdraw("password"); err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+	b.start()
+	want(t, "withdrawn", outcome(b.apply()), lines("waiting", "a unchanged", "password gate", "b skipped", "dns gate"))
+	for _, step := range []string{"password", "dns", "x"} {
+		if err := withdraw(step); !problem.Is(err, problem.NotFound) {
+			t.Errorf("%s: %v", step, err)
+		}
+	}
+	if err := ack("password", "a third time"); err != nil {
+		t.Fatal(err)
+	}
+	if a, ok := b.e.Acknowledgement("password"); !ok || a.Note != "a third time" {
+		t.Errorf("%+v", a)
+	}
 }

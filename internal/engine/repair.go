@@ -35,7 +35,7 @@ func (e *Engine) repairDrift(ctx context.Context, about agenda) (left lookReport
 	l := &driftLook{e: e, graph: g, recorded: recorded, turns: turns, held: held, deferred: map[string]bool{}}
 	l.choose(about)
 	if len(l.steps) > 0 {
-		l.looks = e.look(ctx, g, l.steps)
+		l.looks = e.look(unattended(ctx), g, l.steps)
 		if ctx.Err() == nil && l.judge() {
 			l.repair(ctx)
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // Step is one aspect of the real world: Check looks, Apply changes, Undo puts
@@ -83,7 +84,27 @@ type Result struct {
 	WaitsFor    []string     `json:"waitsFor,omitempty"` // ids of steps
 	Reason      string       `json:"reason,omitempty"`   // why it is not knowable, or what was found
 	Notes       []string     `json:"notes,omitempty"`    // worth knowing, no difference: foreign rules beside ours
+	Evidence    []Evidence   `json:"evidence,omitempty"` // what a gate rests on
 }
+
+// Evidence is something that was tried, seen or said, for a gate or against it.
+type Evidence struct {
+	What    string    `json:"what"`   // "TCP 203.0.113.10:8006", "login of root over SSH", "acknowledgement"
+	From    string    `json:"from"`   // where it was tried from, or who said it
+	At      time.Time `json:"at"`     // when
+	Answer  string    `json:"answer"` // what came back, or was said
+	Verdict Verdict   `json:"verdict"`
+}
+
+// Verdict is what a piece of evidence is worth.
+type Verdict string
+
+// The verdicts.
+const (
+	Proves       Verdict = "proves"       // what the gate asks for is so
+	Contradicts  Verdict = "contradicts"  // it is not so, whatever a person says
+	Inconclusive Verdict = "inconclusive" // it could not be seen; a person has to look
+)
 
 // Kind says how a difference is removed.
 type Kind string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/waddle-social/waddle/internal/access"
@@ -28,6 +29,7 @@ type Access interface {
 	UndoSSH(context.Context, access.SSHBefore) error
 
 	KeyLogin(ctx context.Context, platform []string) (access.Login, bool, error)
+	LoginFrom(ctx context.Context, from netip.Addr, since time.Time) (access.Login, bool, error)
 	RootPasswordSet(context.Context) (time.Time, bool, error)
 }
 

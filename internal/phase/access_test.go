@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,13 @@ func (w *ways) UndoSSH(context.Context, access.SSHBefore) error { return w.do("u
 
 func (w *ways) KeyLogin(context.Context, []string) (access.Login, bool, error) {
 	if w.login == nil {
+		return access.Login{}, false, nil
+	}
+	return *w.login, true, nil
+}
+
+func (w *ways) LoginFrom(_ context.Context, from netip.Addr, since time.Time) (access.Login, bool, error) {
+	if w.login == nil || w.login.From != from.String() || w.login.At.Before(since) {
 		return access.Login{}, false, nil
 	}
 	return *w.login, true, nil

@@ -15,6 +15,7 @@ import (
 // confirmation, its rollback or an emergency.
 type Firewall interface {
 	Wanted(context.Context) (confirm.Wanted, error)
+	State(context.Context) (confirm.State, error)
 	Hold(context.Context, func(context.Context, confirm.Wanted) error) error
 }
 

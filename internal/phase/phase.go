@@ -22,17 +22,21 @@ type Drivers struct {
 	Firewall         Firewall
 	Access           Access
 	Acknowledgements Acknowledgements
+	Probes           *Probes // nil: nothing is remembered between two graphs
 }
 
 // Build returns the plan's phases 0 to 6 for a platform as one graph. revision
 // names the document that p was parsed from.
 func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, error) {
 	acks := d.Acknowledgements
+	if d.Probes == nil {
+		d.Probes = &Probes{}
+	}
 	phases := [len(Titles)][]engine.Step{
 		immediateLockdown(p, d.Network, d.Firewall, d.Access, acks),
 		networkSetup(p, d.Network, d.Firewall, acks),
 		teleportVM(p, acks),
-		fullLockdown(p, acks),
+		fullLockdown(p, d),
 		talosCluster(p, acks),
 		clusterBootstrap(p, acks),
 		gitOps(acks),

@@ -41,6 +41,8 @@ type untouched struct{}
 
 func (untouched) Wanted(context.Context) (confirm.Wanted, error) { return confirm.Wanted{}, nil }
 
+func (untouched) State(context.Context) (confirm.State, error) { return confirm.State{}, nil }
+
 func (untouched) Hold(ctx context.Context, do func(context.Context, confirm.Wanted) error) error {
 	return do(ctx, confirm.Wanted{})
 }

@@ -56,8 +56,13 @@ func planStepOf(s engine.PlanStep) api.PlanStep {
 		Result: api.Result{
 			State: api.CheckState(s.Result.State), Differences: some(s.Result.Differences, differenceOf),
 			WaitsFor: s.Result.WaitsFor, Reason: s.Result.Reason, Notes: s.Result.Notes,
+			Evidence: some(s.Result.Evidence, evidenceOf),
 		},
 	}
+}
+
+func evidenceOf(e engine.Evidence) api.Evidence {
+	return api.Evidence{What: e.What, From: e.From, At: e.At, Answer: e.Answer, Verdict: api.EvidenceVerdict(e.Verdict)}
 }
 
 func operationOf(o *engine.Operation) api.Operation {

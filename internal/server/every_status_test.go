@@ -21,7 +21,7 @@ import (
 func TestEveryDocumentedStatusIsReached(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limits.FailedAuthentications = 100 })
 	for _, reach := range []func(*testing.T, *world){
-		withoutPlatform, writing, planning, running, confirming, tokens, everywhere,
+		withoutPlatform, writing, planning, running, confirming, rootPassword, tokens, everywhere,
 	} {
 		reach(t, w)
 	}
@@ -71,6 +71,7 @@ func planning(t *testing.T, w *world) {
 	for _, path := range []string{"/v1/plan", "/v1/phases", "/v1/phases/1", "/v1/phases/1/undo"} {
 		c.do("GET", path, "").problem(422, "invalid_platform")
 	}
+	c.do("DELETE", "/v1/phases/2/steps/teleport.vm/acknowledge", "").problem(422, "invalid_platform")
 	w.must(os.WriteFile(w.store.Path, good, 0o600))
 }
 
@@ -108,8 +109,10 @@ func running(t *testing.T, w *world) {
 	release()
 	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "")
 	c.do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
-	c.do("POST", "/v1/phases/1/undo", "").want(202)
-	c.do("POST", "/v1/phases/1/run?wait=10s", "")
+	undone := c.do("POST", "/v1/phases/1/undo", "").want(202).operation()
+	_, err = w.engine.Wait(t.Context(), undone.ID)
+	w.must(err)
+	c.do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
 }
 
 func confirming(t *testing.T, w *world) {
@@ -122,6 +125,35 @@ func confirming(t *testing.T, w *world) {
 	c.do("POST", path, `{"note":"other"}`, "Idempotency-Key: gate-key").problem(422, "idempotency_reused")
 	c.do("POST", "/v1/phases/2/steps/nothing/acknowledge", "").problem(404, "not_found")
 	c.do("POST", "/v1/phases/1/steps/teleport.vm/acknowledge", "").problem(404, "not_found")
+	c.do("DELETE", "/v1/phases/1/steps/teleport.vm/acknowledge", "").problem(404, "not_found")
+	c.do("DELETE", path, "").want(204)
+	c.do("DELETE", path, "").problem(404, "not_found")
+	c.do("POST", path, `{"note":"seen again"}`).want(204)
+}
+
+func rootPassword(t *testing.T, w *world) {
+	c := w.root()
+	const path = "/v1/host/root-password"
+	var set struct{ Password string }
+	c.do("PUT", path, `{"generate":true}`).want(200).decode(&set)
+	if set.Password == "" || w.password != set.Password {
+		t.Errorf("the answer shows %q, the host has %q", set.Password, w.password)
+	}
+	const secret = "correct horse battery staple"
+	if r := c.do("PUT", path, `{"password":"`+secret+`"}`).want(200); strings.Contains(string(r.body), secret) || w.password != secret {
+		t.Errorf("the answer is %s, the host has %q", r.body, w.password)
+	}
+	for _, bad := range []string{`{}`, `{"generate":false}`, `{"generate":true,"password":"` + secret + `"}`, `{"password":"` + secret, `"` + secret + `"`,
+		`{"password":["` + secret + `"]}`, `{"pasword":"` + secret + `"}`, `{"password":"` + unfit + `"}`} {
+		r := c.do("PUT", path, bad, "Content-Type: application/json")
+		r.problem(400, "invalid_request")
+		if strings.Contains(string(r.body), "horse") || strings.Contains(string(r.body), unfit) {
+			t.Errorf("%s: the refusal shows the password: %s", bad, r.body)
+		}
+	}
+	if log := w.log.String(); strings.Contains(log, "horse") || strings.Contains(log, set.Password) {
+		t.Error("the log has a password")
+	}
 }
 
 func tokens(t *testing.T, w *world) {

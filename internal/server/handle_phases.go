@@ -136,6 +136,16 @@ func (h handlers) PostStepAcknowledge(ctx context.Context, req api.PostStepAckno
 	return api.PostStepAcknowledge204Response{}, nil
 }
 
+func (h handlers) DeleteStepAcknowledge(ctx context.Context, req api.DeleteStepAcknowledgeRequestObject) (api.DeleteStepAcknowledgeResponseObject, error) {
+	if err := h.stepOfPhase(ctx, req.Phase, req.Step); err != nil {
+		return nil, err
+	}
+	if err := h.o.Engine.Withdraw(ctx, req.Step, exchangeOf(ctx).caller.Caller); err != nil {
+		return nil, err
+	}
+	return api.DeleteStepAcknowledge204Response{}, nil
+}
+
 func (h handlers) stepOfPhase(ctx context.Context, phase int, step string) error {
 	if _, err := h.phase(phase); err != nil {
 		return err

@@ -23,6 +23,7 @@ type Engine interface {
 	Operations(f engine.OperationFilter) (page []engine.Operation, next string, err error)
 	Cancel(ctx context.Context, id string, by engine.Caller) (*engine.Operation, error)
 	Acknowledge(ctx context.Context, step string, by engine.Caller, note string) error
+	Withdraw(ctx context.Context, step string, by engine.Caller) error
 	Events(ctx context.Context, f engine.EventFilter) iter.Seq2[engine.Event, error]
 	Publish(ev engine.Event)
 	Drift() []engine.DriftReport
@@ -71,9 +72,11 @@ type Options struct {
 	Platform PlatformStore
 	Network  Network
 	Host     Host
-	Phases   []Phase
-	State    token.State // the state file, for tokens and idempotency keys
-	Version  Version
+	// RootPassword sets root's password; internal/access does.
+	RootPassword RootPassword
+	Phases       []Phase
+	State        token.State // the state file, for tokens and idempotency keys
+	Version      Version
 
 	// PlatformSchema returns the JSON Schema of the platform document.
 	PlatformSchema func() ([]byte, error)

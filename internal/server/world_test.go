@@ -24,6 +24,7 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
+	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/server/api"
 	"github.com/waddle-social/waddle/internal/server/contracttest"
 	"github.com/waddle-social/waddle/internal/state"
@@ -46,6 +47,7 @@ type world struct {
 	recorder *contracttest.Recorder
 	tls      netip.AddrPort
 	log      *lockedBuffer
+	password string // root's
 	stop     func() error
 
 	mu     sync.Mutex
@@ -116,7 +118,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
@@ -281,6 +283,26 @@ func (fakeNetwork) Seen(context.Context) (api.NetworkView, error) {
 
 func (fakeNetwork) Wanted(_ context.Context, p *platform.Platform) (api.NetworkView, error) {
 	return api.NetworkView{Links: []api.Link{{Name: string(p.Spec.Network.Internal.Bridge), Kind: "bridge", Up: true, Addresses: []string{}}}, Rules: []api.FirewallRule{}}, nil
+}
+
+// fakePassword has the world remember what it was given.
+type fakePassword struct{ w *world }
+
+// unfit is the one password that it refuses.
+const unfit = "unfit-for-any-use"
+
+func (f fakePassword) Generate(ctx context.Context) (string, time.Time, error) {
+	const made = "abcde-fghjk-mnpqr-stuvw-xyz23-45678"
+	at, err := f.Set(ctx, made)
+	return made, at, err
+}
+
+func (f fakePassword) Set(_ context.Context, password string) (time.Time, error) {
+	if password == unfit {
+		return time.Time{}, problem.New(problem.InvalidRequest, "take another one", "cannot set root's password: it is unfit")
+	}
+	f.w.password = password
+	return time.Now(), nil
 }
 
 type fakeHost struct{}

@@ -159,7 +159,8 @@ func (x *exchanges) planning() {
 	x.run("echo 'kind: Platfrom' > " + platformPath)
 	c.do("GET", "/v1/platform", "").want(200) // as text, for repair
 	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
-	for _, call := range []string{"GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo", "POST /v1/apply"} {
+	for _, call := range []string{"GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo", "POST /v1/apply",
+		"DELETE /v1/phases/0/steps/host.console/acknowledge"} {
 		method, path, _ := strings.Cut(call, " ")
 		c.do(method, path, "").problem(422, "invalid_platform")
 	}
@@ -221,6 +222,10 @@ func (x *exchanges) gates() {
 	c.do("POST", gate, `{"note":"seen"}`, "Idempotency-Key: gate-key").want(204)
 	c.do("POST", gate, `{"note":"other"}`, "Idempotency-Key: gate-key").problem(422, "idempotency_reused")
 	c.do("POST", "/v1/phases/0/steps/nothing/acknowledge", "").problem(404, "not_found")
+	c.do("DELETE", gate, "").want(204)
+	c.do("DELETE", gate, "").problem(404, "not_found")
+	c.do("POST", gate, `{"note":"seen"}`).want(204)
+	c.do("PUT", "/v1/host/root-password", `{"generate":true}`).want(200)
 }
 
 func (x *exchanges) tokens() {
@@ -294,6 +299,8 @@ func (x *exchanges) everythingOverTLS() {
 		{"POST /v1/apply?wait=30s", `{"through":1}`, "operate"},
 		{"POST /v1/operations/" + op.ID + "/cancel", "", "operate"},
 		{"POST /v1/phases/0/steps/host.console/acknowledge", `{"note":"seen"}`, "operate"},
+		{"DELETE /v1/phases/0/steps/host.console/acknowledge", "", "operate"},
+		{"PUT /v1/host/root-password", `{"password":"correct horse battery staple"}`, "admin"},
 		{"GET /v1/tokens", "", "admin"},
 		{"DELETE /v1/tokens/" + token.Token.ID, "", "admin"},
 	} {

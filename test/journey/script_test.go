@@ -26,7 +26,7 @@ type ci struct {
 	vm      *lab.Node
 	dir     string // the VM's
 	env     []string
-	secrets []string        // tokens that must not show anywhere
+	secrets []string        // tokens and passwords that must not show anywhere
 	used    map[string]bool // sub-commands that were called
 	codes   map[int]bool    // exit codes that were seen
 	output  strings.Builder // of every call
@@ -158,6 +158,7 @@ func (c *ci) everySubCommand(document string) {
 		"validate": {document}, "put": {document}, "deploy": {document, "1"}, "plan": {"1"}, "apply": {"1"}, "phase": {"1"}, "run": {"1"},
 		"undo-plan": {"1"}, "undo": {"1"}, "acknowledge": {"0", "host.console", "seen by CI"}, "operation": {op}, "watch": {op},
 		"cancel": {op}, "events": {"2"}, "token-create": {"reader", "read", secret},
+		"withdraw": {"0", "host.console"}, "root-password": {filepath.Join(c.dir, "root.password")},
 	}
 	codes := map[string]int{
 		"undo":  4,             // it would take away the address that CI calls
@@ -168,11 +169,14 @@ func (c *ci) everySubCommand(document string) {
 			continue // needs what token-create prints
 		}
 		out := c.script(codes[sub], append([]string{sub}, arguments[sub]...)...)
-		if out == "" && sub != "acknowledge" {
+		if out == "" && sub != "acknowledge" && sub != "withdraw" {
 			c.t.Errorf("ci-example.sh %s printed nothing", sub)
 		}
 		if sub == "token-create" {
 			c.revoke(out, secret)
+		}
+		if sub == "root-password" {
+			c.secrets = append(c.secrets, strings.TrimSpace(string(read(c.t, arguments[sub][0]))))
 		}
 	}
 	for _, sub := range subCommands(c.t, c.script(0, "help")) {
@@ -299,7 +303,7 @@ func (c *ci) calledEveryOperation() {
 	}
 }
 
-// keptItsSecrets demands that no token shows in what others can see: the
+// keptItsSecrets demands that no token or password shows in what others can see: the
 // programs' arguments and environments, what was printed, the daemon's log and
 // its files.
 func (c *ci) keptItsSecrets(w *watch) {
@@ -319,7 +323,7 @@ func (c *ci) keptItsSecrets(w *watch) {
 	} {
 		for _, s := range c.secrets {
 			if strings.Contains(text, s) {
-				c.t.Errorf("a token is in %s", what)
+				c.t.Errorf("a token or password is in %s", what)
 			}
 		}
 	}

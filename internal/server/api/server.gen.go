@@ -95,6 +95,27 @@ func (e DriftKind) Valid() bool {
 	}
 }
 
+// Defines values for EvidenceVerdict.
+const (
+	EvidenceVerdictContradicts  EvidenceVerdict = "contradicts"
+	EvidenceVerdictInconclusive EvidenceVerdict = "inconclusive"
+	EvidenceVerdictProves       EvidenceVerdict = "proves"
+)
+
+// Valid indicates whether the value is a known member of the EvidenceVerdict enum.
+func (e EvidenceVerdict) Valid() bool {
+	switch e {
+	case EvidenceVerdictContradicts:
+		return true
+	case EvidenceVerdictInconclusive:
+		return true
+	case EvidenceVerdictProves:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FirewallRuleFamily.
 const (
 	FirewallRuleFamilyIpv4 FirewallRuleFamily = "ipv4"
@@ -538,6 +559,44 @@ type Event struct {
 	// Example: step
 	Type string `json:"type"`
 }
+
+// Evidence Something that was tried, seen or said, for a gate or against it.
+//
+// Example: {"answer":"no answer within 4s","at":"2026-11-24T06:00:00Z","from":"VM 102 (teleport), its public side","verdict":"proves","what":"TCP 203.0.113.10:8006"}
+type Evidence struct {
+	// Answer What came back, or was said; empty when nothing was.
+	//
+	// Example: no answer within 4s
+	Answer string `json:"answer"`
+
+	// At When.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	At time.Time `json:"at"`
+
+	// From Where it was tried from, or who said it.
+	//
+	// Example: VM 102 (teleport), its public side
+	From string `json:"from"`
+
+	// Verdict What it is worth: what the gate asks for is so; it is not so, whatever a person says; it could not be seen, so a
+	// person has to look.
+	//
+	//
+	// Example: proves
+	Verdict EvidenceVerdict `json:"verdict"`
+
+	// What What was tried, seen or said.
+	//
+	// Example: TCP 203.0.113.10:8006
+	What string `json:"what"`
+}
+
+// EvidenceVerdict What it is worth: what the gate asks for is so; it is not so, whatever a person says; it could not be seen, so a
+// person has to look.
+//
+// Example: proves
+type EvidenceVerdict string
 
 // Failure An error as the journal keeps it.
 //
@@ -1453,6 +1512,9 @@ type Result struct {
 	// Differences What differs.
 	Differences []Difference `json:"differences,omitempty,omitzero"`
 
+	// Evidence What a gate rests on, and what speaks against it.
+	Evidence []Evidence `json:"evidence,omitempty,omitzero"`
+
 	// Notes What is worth knowing and no difference.
 	Notes []string `json:"notes,omitempty,omitzero"`
 
@@ -1474,6 +1536,36 @@ type Result struct {
 //
 // Example: 3f1c0a9be2d4
 type Revision = string
+
+// RootPasswordRequest The password that root gets. One of the two is needed.
+//
+// Example: {"generate":true}
+type RootPasswordRequest struct {
+	// Generate Whether the daemon makes one, of 150 random bits.
+	//
+	// Example: true
+	Generate bool `json:"generate,omitempty,omitzero"`
+
+	// Password The password, one line of 12 characters to 511 bytes.
+	//
+	// Example: correct horse battery staple
+	Password string `json:"password,omitempty,omitzero"`
+}
+
+// RootPasswordSet That root's password was set.
+//
+// Example: {"password":"abcde-fghjk-mnpqr-stuvw-xyz23-45678","setAt":"2026-11-24T06:00:00Z"}
+type RootPasswordSet struct {
+	// Password The generated password. It is shown here and never again. Left out when the caller gave it.
+	//
+	// Example: abcde-fghjk-mnpqr-stuvw-xyz23-45678
+	Password string `json:"password,omitempty,omitzero"`
+
+	// SetAt When it was set.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	SetAt time.Time `json:"setAt"`
+}
 
 // RuleCount How many rules of others there are, which waddle leaves alone. Only in `seen`.
 //
@@ -1960,6 +2052,9 @@ type PostTokenParams struct {
 // PostApplyJSONRequestBody defines body for PostApply for application/json ContentType.
 type PostApplyJSONRequestBody = ApplyRequest
 
+// PutRootPasswordJSONRequestBody defines body for PutRootPassword for application/json ContentType.
+type PutRootPasswordJSONRequestBody = RootPasswordRequest
+
 // PostPhaseRunJSONRequestBody defines body for PostPhaseRun for application/json ContentType.
 type PostPhaseRunJSONRequestBody = RunRequest
 
@@ -1992,6 +2087,9 @@ type ServerInterface interface {
 	// GetHost What the host has, for a first platform document
 	// (GET /v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request)
+	// PutRootPassword Set root's password
+	// (PUT /v1/host/root-password)
+	PutRootPassword(w http.ResponseWriter, r *http.Request)
 	// GetNetwork The host's network as seen and as wanted
 	// (GET /v1/network)
 	GetNetwork(w http.ResponseWriter, r *http.Request)
@@ -2016,6 +2114,9 @@ type ServerInterface interface {
 	// PostPhaseRun Run one phase
 	// (POST /v1/phases/{phase}/run)
 	PostPhaseRun(w http.ResponseWriter, r *http.Request, phase PhaseParam, params PostPhaseRunParams)
+	// DeleteStepAcknowledge Withdraw a confirmation
+	// (DELETE /v1/phases/{phase}/steps/{step}/acknowledge)
+	DeleteStepAcknowledge(w http.ResponseWriter, r *http.Request, phase PhaseParam, step StepID)
 	// PostStepAcknowledge Confirm a gate
 	// (POST /v1/phases/{phase}/steps/{step}/acknowledge)
 	PostStepAcknowledge(w http.ResponseWriter, r *http.Request, phase PhaseParam, step StepID, params PostStepAcknowledgeParams)
@@ -2097,6 +2198,12 @@ func (_ Unimplemented) GetHost(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
+// PutRootPassword Set root's password
+// (PUT /v1/host/root-password)
+func (_ Unimplemented) PutRootPassword(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
 // GetNetwork The host's network as seen and as wanted
 // (GET /v1/network)
 func (_ Unimplemented) GetNetwork(w http.ResponseWriter, r *http.Request) {
@@ -2142,6 +2249,12 @@ func (_ Unimplemented) GetPhase(w http.ResponseWriter, r *http.Request, phase Ph
 // PostPhaseRun Run one phase
 // (POST /v1/phases/{phase}/run)
 func (_ Unimplemented) PostPhaseRun(w http.ResponseWriter, r *http.Request, phase PhaseParam, params PostPhaseRunParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteStepAcknowledge Withdraw a confirmation
+// (DELETE /v1/phases/{phase}/steps/{step}/acknowledge)
+func (_ Unimplemented) DeleteStepAcknowledge(w http.ResponseWriter, r *http.Request, phase PhaseParam, step StepID) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -2393,6 +2506,20 @@ func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Reques
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetHost(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutRootPassword operation middleware
+func (siw *ServerInterfaceWrapper) PutRootPassword(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutRootPassword(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2727,6 +2854,41 @@ func (siw *ServerInterfaceWrapper) PostPhaseRun(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PostPhaseRun(w, r, phase, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteStepAcknowledge operation middleware
+func (siw *ServerInterfaceWrapper) DeleteStepAcknowledge(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "phase" -------------
+	var phase PhaseParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "phase", chi.URLParam(r, "phase"), &phase, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "phase", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "step" -------------
+	var step StepID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "step", chi.URLParam(r, "step"), &step, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "step", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteStepAcknowledge(w, r, phase, step)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3330,6 +3492,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/v1/host", wrapper.GetHost)
 	})
 	r.Group(func(r chi.Router) {
+		r.Put(options.BaseURL+"/v1/host/root-password", wrapper.PutRootPassword)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/plan", wrapper.GetPlan)
 	})
 	r.Group(func(r chi.Router) {
@@ -3346,6 +3511,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/phases/{phase}/undo", wrapper.PostPhaseUndo)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/phases/{phase}/steps/{step}/acknowledge", wrapper.DeleteStepAcknowledge)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/phases/{phase}/steps/{step}/acknowledge", wrapper.PostStepAcknowledge)
@@ -4141,6 +4309,143 @@ type GetHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetHostdefaultApplicationProblemPlusJSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPasswordRequestObject struct {
+	Body *PutRootPasswordJSONRequestBody
+}
+
+type PutRootPasswordResponseObject interface {
+	VisitPutRootPasswordResponse(w http.ResponseWriter) error
+}
+
+type PutRootPassword200JSONResponse RootPasswordSet
+
+func (response PutRootPassword200JSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword400ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword401ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword403ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword413ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword415ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassword429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PutRootPassword429ApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutRootPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutRootPassworddefaultApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5263,6 +5568,138 @@ type PostPhaseRundefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PostPhaseRundefaultApplicationProblemPlusJSONResponse) VisitPostPhaseRunResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledgeRequestObject struct {
+	Phase PhaseParam `json:"phase"`
+	Step  StepID     `json:"step"`
+}
+
+type DeleteStepAcknowledgeResponseObject interface {
+	VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error
+}
+
+type DeleteStepAcknowledge204Response struct {
+}
+
+func (response DeleteStepAcknowledge204Response) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteStepAcknowledge400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge400ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledge401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge401ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledge403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge403ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledge404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge404ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledge422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge422ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledge429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteStepAcknowledge429ApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStepAcknowledgedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteStepAcknowledgedefaultApplicationProblemPlusJSONResponse) VisitDeleteStepAcknowledgeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7229,6 +7666,9 @@ type StrictServerInterface interface {
 	// GetHost What the host has, for a first platform document
 	// (GET /v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
+	// PutRootPassword Set root's password
+	// (PUT /v1/host/root-password)
+	PutRootPassword(ctx context.Context, request PutRootPasswordRequestObject) (PutRootPasswordResponseObject, error)
 	// GetNetwork The host's network as seen and as wanted
 	// (GET /v1/network)
 	GetNetwork(ctx context.Context, request GetNetworkRequestObject) (GetNetworkResponseObject, error)
@@ -7253,6 +7693,9 @@ type StrictServerInterface interface {
 	// PostPhaseRun Run one phase
 	// (POST /v1/phases/{phase}/run)
 	PostPhaseRun(ctx context.Context, request PostPhaseRunRequestObject) (PostPhaseRunResponseObject, error)
+	// DeleteStepAcknowledge Withdraw a confirmation
+	// (DELETE /v1/phases/{phase}/steps/{step}/acknowledge)
+	DeleteStepAcknowledge(ctx context.Context, request DeleteStepAcknowledgeRequestObject) (DeleteStepAcknowledgeResponseObject, error)
 	// PostStepAcknowledge Confirm a gate
 	// (POST /v1/phases/{phase}/steps/{step}/acknowledge)
 	PostStepAcknowledge(ctx context.Context, request PostStepAcknowledgeRequestObject) (PostStepAcknowledgeResponseObject, error)
@@ -7491,6 +7934,37 @@ func (sh *strictHandler) GetHost(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// PutRootPassword operation middleware
+func (sh *strictHandler) PutRootPassword(w http.ResponseWriter, r *http.Request) {
+	var request PutRootPasswordRequestObject
+
+	var body PutRootPasswordJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutRootPassword(ctx, request.(PutRootPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutRootPassword")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutRootPasswordResponseObject); ok {
+		if err := validResponse.VisitPutRootPasswordResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetNetwork operation middleware
 func (sh *strictHandler) GetNetwork(w http.ResponseWriter, r *http.Request) {
 	var request GetNetworkRequestObject
@@ -7701,6 +8175,33 @@ func (sh *strictHandler) PostPhaseRun(w http.ResponseWriter, r *http.Request, ph
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PostPhaseRunResponseObject); ok {
 		if err := validResponse.VisitPostPhaseRunResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteStepAcknowledge operation middleware
+func (sh *strictHandler) DeleteStepAcknowledge(w http.ResponseWriter, r *http.Request, phase PhaseParam, step StepID) {
+	var request DeleteStepAcknowledgeRequestObject
+
+	request.Phase = phase
+	request.Step = step
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteStepAcknowledge(ctx, request.(DeleteStepAcknowledgeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteStepAcknowledge")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteStepAcknowledgeResponseObject); ok {
+		if err := validResponse.VisitDeleteStepAcknowledgeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

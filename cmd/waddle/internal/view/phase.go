@@ -36,6 +36,9 @@ func Phase(p client.Phase, st Look) string {
 	for _, s := range p.Steps {
 		if s.Error == nil && s.Result.State == client.CheckStateDone {
 			b.WriteString("  " + st.Good("✓") + " " + Printable(s.Title) + st.Dim("  "+s.ID) + "\n")
+			if s.Gate {
+				b.WriteString(notes(s.Result, st) + evidence(s.Result, st))
+			}
 			continue
 		}
 		b.WriteString(planStep(s, st))

@@ -3,6 +3,7 @@ package view
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/waddle-social/waddle/client"
 )
@@ -68,6 +69,9 @@ func planStep(s client.PlanStep, st Look) string {
 		if s.Instruction != "" {
 			b.WriteString(indented("    ", s.Instruction))
 		}
+		if r := s.Result; r.Reason != "" && r.Reason != s.Instruction && len(r.WaitsFor) == 0 {
+			b.WriteString(indented("    ", "now: "+r.Reason))
+		}
 	case s.Result.State == client.CheckStateUnknown:
 		b.WriteString("  " + st.Dim("? "+title+waits(s.Result)) + "\n")
 	case s.Result.State == client.CheckStateDone: // listed for its notes
@@ -78,8 +82,35 @@ func planStep(s client.PlanStep, st Look) string {
 	for _, d := range s.Result.Differences {
 		b.WriteString(difference(d, st))
 	}
-	for _, n := range s.Result.Notes {
+	b.WriteString(notes(s.Result, st) + evidence(s.Result, st))
+	return b.String()
+}
+
+func notes(r client.Result, st Look) string {
+	var b strings.Builder
+	for _, n := range r.Notes {
 		b.WriteString(st.Dim(strings.TrimSuffix(indented("    ", "note: "+n), "\n")) + "\n")
+	}
+	return b.String()
+}
+
+// evidence is what a gate rests on: what was tried, from where and when, and
+// what came back.
+func evidence(r client.Result, st Look) string {
+	var b strings.Builder
+	for _, e := range r.Evidence {
+		mark := st.Warn("?")
+		switch e.Verdict {
+		case client.EvidenceVerdictProves:
+			mark = st.Good("✓")
+		case client.EvidenceVerdictContradicts:
+			mark = st.Bad("x")
+		}
+		text := fmt.Sprintf("%s, from %s, %s", e.What, e.From, e.At.UTC().Format(time.RFC3339))
+		if e.Answer != "" {
+			text += ": " + e.Answer
+		}
+		b.WriteString("    " + mark + " " + strings.TrimPrefix(indented("      ", text), "      "))
 	}
 	return b.String()
 }

@@ -1,0 +1,162 @@
+package phase
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/pkg/netfw"
+)
+
+// since is the lockdown under which a gate is looked at. What was seen or said
+// before it was set says nothing about it.
+type since struct {
+	lockdown string
+	at       time.Time
+}
+
+// gate completes a gate that closes by what is seen, or by an acknowledgement
+// where not all can be seen. What is seen against it keeps it open whatever
+// anybody says.
+func (l lockdown) gate(s engine.Step, instruction string, look func(context.Context, since) ([]engine.Evidence, error)) engine.Step {
+	s.Gate = &engine.Gate{Instruction: instruction, Acknowledge: true}
+	s.Check = func(ctx context.Context) (engine.Result, error) {
+		c, why, err := l.confirmed(ctx)
+		if err != nil || why != "" { // the need was done a moment ago
+			return engine.Unknowable(why), err
+		}
+		from := since{c.ID, c.SetAt}
+		if from.at.IsZero() {
+			from.at = c.At
+		}
+		evidence, known := l.d.Probes.remembered(s.ID, from.lockdown)
+		if !engine.Unattended(ctx) {
+			if evidence, err = look(ctx, from); err != nil {
+				return engine.Result{}, err
+			}
+			l.d.Probes.remember(s.ID, from.lockdown, evidence)
+			known = true
+		}
+		said, counts := l.said(s.ID, from)
+		if !known && !counts {
+			return engine.IsDone("seen by an earlier apply; nobody has asked since waddled was started"), nil
+		}
+		return judged(instruction, slices.Concat(evidence, said), counts), nil
+	}
+	return s
+}
+
+// said is the acknowledgement as evidence, and whether it counts.
+func (l lockdown) said(step string, from since) ([]engine.Evidence, bool) {
+	a, ok := l.d.Acknowledgements.Acknowledgement(step)
+	if !ok {
+		return nil, false
+	}
+	e := engine.Evidence{What: "acknowledgement", From: a.By.Name, At: a.At, Answer: a.Note, Verdict: engine.Proves}
+	if a.At.Before(from.at) {
+		e.Verdict = engine.Inconclusive
+		e.Answer = fmt.Sprintf("given before the lockdown in force was set at %s: look again, then acknowledge again", clock(from.at))
+	}
+	return []engine.Evidence{e}, e.Verdict == engine.Proves
+}
+
+func judged(instruction string, evidence []engine.Evidence, acknowledged bool) engine.Result {
+	against := slices.IndexFunc(evidence, func(e engine.Evidence) bool { return e.Verdict == engine.Contradicts })
+	open := slices.ContainsFunc(evidence, func(e engine.Evidence) bool { return e.Verdict != engine.Proves })
+	r := engine.IsDone()
+	switch {
+	case against >= 0:
+		e := evidence[against]
+		r = engine.Unknowable(fmt.Sprintf("%s from %s: %s", e.What, e.From, e.Answer))
+	case !acknowledged && (open || len(evidence) == 0):
+		r = engine.Unknowable(instruction)
+	}
+	r.Evidence = evidence
+	return r
+}
+
+// ssh looks for a login from the Teleport VM, and at SSH on the public side.
+func (l lockdown) ssh(ctx context.Context, from since) ([]engine.Evidence, error) {
+	teleport := l.p.Spec.Network.Addresses.Teleport
+	e := engine.Evidence{What: "login of root over SSH", From: "the Teleport VM, " + teleport.String(), At: time.Now().UTC(), Verdict: engine.Inconclusive,
+		Answer: "none in the host's log since the lockdown was set at " + clock(from.at)}
+	login, seen, err := l.d.Access.LoginFrom(ctx, teleport, from.at)
+	if err != nil {
+		return nil, err
+	}
+	if seen {
+		e.At, e.Verdict, e.Answer = login.At.UTC(), engine.Proves, "logged in with "+login.Key
+	}
+	public, err := l.public(ctx, uint16(l.p.Spec.Host.SSH.Port))
+	return append([]engine.Evidence{e}, public...), err
+}
+
+// ui looks at the Proxmox UI through Teleport, and on the public side.
+func (l lockdown) ui(ctx context.Context, _ since) ([]engine.Evidence, error) {
+	dns := l.p.Spec.DNS
+	e := l.d.Probes.app(ctx, string(dns.Proxmox), string(dns.Teleport), l.p.Spec.Network.FlexibleIP.Address)
+	public, err := l.public(ctx, platform.ProxmoxPort)
+	return append([]engine.Evidence{e}, public...), err
+}
+
+// public is what an attempt from outside gets from a port of each of the host's
+// public addresses, and what the rules say about it.
+func (l lockdown) public(ctx context.Context, port uint16) (all []engine.Evidence, err error) {
+	n := l.p.Spec.Network.Public
+	addresses := []netip.Addr{n.IPv4.Address.Addr()}
+	if n.IPv6 != nil {
+		addresses = append(addresses, n.IPv6.Address.Addr())
+	}
+	for _, a := range addresses {
+		decided, err := l.decided(ctx, netip.AddrPortFrom(a, port))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l.d.Probes.closed(ctx, netip.AddrPortFrom(a, port)), decided)
+	}
+	return all, nil
+}
+
+// somebody is a source that no platform names (RFC 5737, RFC 3849).
+var somebody = map[netfw.Family]netip.Addr{
+	netfw.IPv4: netip.MustParseAddr("192.0.2.1"),
+	netfw.IPv6: netip.MustParseAddr("2001:db8::1"),
+}
+
+// decided is which of the rules in force decides about a connection from
+// anywhere in the internet.
+func (l lockdown) decided(ctx context.Context, to netip.AddrPort) (engine.Evidence, error) {
+	w, err := l.d.Firewall.Wanted(ctx)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	if w.LiveRules == nil {
+		return engine.Evidence{}, fmt.Errorf("cannot say what becomes of TCP %s: no rules are in force", to)
+	}
+	family := netfw.IPv4
+	if to.Addr().Is6() {
+		family = netfw.IPv6
+	}
+	d, err := netfw.Decide(*w.LiveRules, netfw.Packet{
+		Family: family, In: string(l.p.Spec.Network.Public.Bridge), Src: somebody[family], Dst: to.Addr(),
+		Proto: "tcp", SPort: 50000, DPort: to.Port(), State: "NEW",
+	})
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	e := engine.Evidence{
+		What: "rules for TCP " + to.String() + " from the internet", From: "the rule set in force", At: time.Now().UTC(), Verdict: engine.Contradicts,
+		Answer: fmt.Sprintf("%s: rule %d of %s, %s", d.Verdict, d.Rule+1, d.Chain, d.Text),
+	}
+	if d.Rule < 0 {
+		e.Answer = string(d.Verdict) + ": no rule of waddle's decides"
+	}
+	if d.Verdict == netfw.Drop {
+		e.Verdict = engine.Proves
+	}
+	return e, nil
+}
