@@ -52,9 +52,9 @@ func (c *Cache) byProxmox(ctx context.Context, i Image, want sums, rec Record, t
 		return fmt.Errorf("cannot have the image %s: %w", i.Name, err)
 	}
 	if tell != nil {
-		tell(Progress{Image: i.Name, By: "Proxmox", Done: v.Size, Total: v.Size})
+		tell(Progress{Image: i.Name, By: "Proxmox", Done: int64(v.Size), Total: int64(v.Size)})
 	}
-	return c.present(rec, want, v.Size)
+	return c.present(rec, want, int64(v.Size))
 }
 
 // stop has Proxmox give up the download that nobody waits for any more. It removes its temporary file.

@@ -165,7 +165,7 @@ func (c *Cache) ensure(ctx context.Context, i Image, tell func(Progress)) error 
 	if err != nil {
 		return err
 	}
-	if there != nil && rec.Stage == Present && there.Size == rec.Size && (i.SHA512 == "" || i.SHA512 == rec.SHA512) {
+	if there != nil && rec.Stage == Present && int64(there.Size) == rec.Size && (i.SHA512 == "" || i.SHA512 == rec.SHA512) {
 		return c.tidy(i.Name)
 	}
 	rec.Name, rec.URL = i.Name, i.URL

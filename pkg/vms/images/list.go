@@ -40,7 +40,7 @@ func (c *Cache) List(ctx context.Context) ([]Cached, error) {
 		name := strings.TrimPrefix(v.Volid, c.volume(""))
 		r := records[name]
 		list = append(list, Cached{
-			Name: name, ID: v.Volid, Size: v.Size, Made: time.Unix(v.Ctime, 0).UTC(), URL: r.URL, SHA256: r.SHA256, SHA512: r.SHA512,
+			Name: name, ID: v.Volid, Size: int64(v.Size), Made: time.Unix(int64(v.Ctime), 0).UTC(), URL: r.URL, SHA256: r.SHA256, SHA512: r.SHA512,
 			Ours: r.Stage == Present || r.Stage == Filling, Partial: r.Stage == Filling, Used: c.inUse(name),
 		})
 	}

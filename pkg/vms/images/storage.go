@@ -15,8 +15,8 @@ import (
 // volume is what Proxmox says of a file in the storage.
 type volume struct {
 	Volid string
-	Size  int64
-	Ctime int64 // seconds since 1970
+	Size  rest.Int
+	Ctime rest.Int // seconds since 1970
 }
 
 func (c *Cache) path(rest string) string {
@@ -30,9 +30,8 @@ var ErrNoImport = errors.New("the storage takes no disk images for import")
 func (c *Cache) status(ctx context.Context) (avail int64, err error) {
 	var s struct {
 		Content         string
-		Avail           int64
-		Active, Enabled int
-		Type            string
+		Avail           rest.Int
+		Active, Enabled rest.Int
 	}
 	if err := c.o.API.Do(ctx, http.MethodGet, c.path("/status"), nil, &s); err != nil {
 		return 0, fmt.Errorf("cannot look at the storage %s: %w", c.o.Storage, err)
@@ -46,7 +45,7 @@ func (c *Cache) status(ctx context.Context) (avail int64, err error) {
 	if s.Enabled == 0 || s.Active == 0 {
 		return 0, fmt.Errorf("cannot use the storage %s: it is disabled or not mounted; see: pvesm status", c.o.Storage)
 	}
-	return s.Avail, nil
+	return int64(s.Avail), nil
 }
 
 // look finds an image's volume; nil means that there is none.
