@@ -22,7 +22,7 @@ func command() *cobra.Command {
 		SilenceUsage: true, SilenceErrors: true,
 		Version: version,
 	}
-	root.AddCommand(serve(), firewall(), emergency())
+	root.AddCommand(serve(), firewall(), emergency(), setup())
 	return root
 }
 
