@@ -37,6 +37,7 @@ generate: ## everything that is generated; commit what it changes
 
 lab: build ## the lab with the example platform applied as far as phase 1, and the proof
 	scripts/need iptables nft ip nsenter
+	CGO_ENABLED=0 $(GO) build -trimpath -tags lab -ldflags '$(LDFLAGS)' -o bin/lab/ ./cmd/waddled # with stand-ins for ZFS and the iSCSI target
 	test/lab.sh $(LAB)
 
 lab-down: build ## take the lab away

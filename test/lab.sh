@@ -8,7 +8,7 @@ bin=$PWD/bin
 lab() { "$bin/waddle-lab" "$1" --name "$name" "${@:2}"; }
 waddle() { lab exec host -- "$bin/waddle" "$@"; }
 
-lab up --waddled "$bin/waddled"
+lab up --waddled "$bin/lab/waddled"
 lab exec host -- cp "$PWD/examples/waddle-social.yaml" /root/platform.yaml
 
 echo "--- the example platform"

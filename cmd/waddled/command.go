@@ -44,6 +44,9 @@ daemon left unfinished is taken up again.`,
 			c.Program = program
 			c.Log = logger(verbose)
 			c.Version = server.Version{Version: version, Commit: commit()}
+			if c.Storage, err = machine(); err != nil {
+				return err
+			}
 			c.Ready = func() { notify(c.Log) }
 			return host.Run(cmd.Context(), c)
 		},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/server"
+	"github.com/waddle-social/waddle/internal/storage"
 )
 
 // Config is what the daemon is started with.
@@ -15,6 +16,10 @@ type Config struct {
 	Socket   string // path of the unix socket
 	Group    string // whose members may use the socket beside root
 	Program  string // waddled itself, with an absolute path: the rollback of a firewall change starts it
+
+	// Storage is what the volumes are made of: the host's own ZFS and iSCSI target
+	// when it is empty. The daemon fills in Keys and Seam.
+	Storage storage.Machine
 
 	Version server.Version
 	Log     *slog.Logger
@@ -36,6 +41,9 @@ func Default() Config {
 func (c Config) statePath() string { return filepath.Join(c.StateDir, "state.db") }
 
 func (c Config) tlsDir() string { return filepath.Join(c.StateDir, "tls") }
+
+// storageDir has the storage endpoint's keys and the CHAP secrets.
+func (c Config) storageDir() string { return filepath.Join(c.StateDir, "storage") }
 
 // stopGrace is how long a running step may take to end when the daemon stops.
 // What does not end in time is taken up by the next start.

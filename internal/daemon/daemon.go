@@ -67,7 +67,8 @@ func (p *parts) run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.server.Run(ctx) })
-	g.Go(func() error { return p.engine.Reconcile(ctx, merge(ctx, kernel, p.triggers)) })
+	g.Go(func() error { return p.storage.Run(ctx) })
+	g.Go(func() error { return p.engine.Reconcile(ctx, merge(ctx, kernel, p.triggers, p.storage.Watch(ctx))) })
 	g.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -79,16 +80,17 @@ func (p *parts) run(ctx context.Context) error {
 
 // platformChanged makes the reconciler see what differs under the new document.
 func (p *parts) platformChanged() {
+	p.storage.PlatformChanged()
 	select {
 	case p.triggers <- engine.WatchAll:
 	default: // one is waiting already
 	}
 }
 
-// merge is both channels in one, until ctx ends.
-func merge(ctx context.Context, a, b <-chan string) <-chan string {
+// merge is all channels in one, until ctx ends.
+func merge(ctx context.Context, all ...<-chan string) <-chan string {
 	out := make(chan string)
-	for _, in := range []<-chan string{a, b} {
+	for _, in := range all {
 		go func() {
 			for {
 				select {

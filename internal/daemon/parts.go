@@ -17,6 +17,7 @@ import (
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
 	"github.com/waddle-social/waddle/internal/server"
 	"github.com/waddle-social/waddle/internal/state"
+	"github.com/waddle-social/waddle/internal/storage"
 	"github.com/waddle-social/waddle/pkg/netfw"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
@@ -28,6 +29,7 @@ type parts struct {
 	firewall *confirm.Firewall
 	access   *access.Driver
 	probes   *phase.Probes
+	storage  *storage.Service
 	store    *platformfile.Store
 	engine   *engine.Engine
 	server   *server.Server
@@ -42,6 +44,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		probes:   &phase.Probes{},
 		triggers: make(chan string, 1),
 	}
+	p.storage = storage.NewService(p.storageOptions())
 	own := p.own()
 	var err error
 	p.firewall, err = confirm.Open(confirm.Options{
@@ -87,6 +90,16 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	return p, err
 }
 
+// storageOptions are the machine's, with what is the daemon's to say.
+func (p *parts) storageOptions() storage.ServiceOptions {
+	m := p.c.Storage
+	m.Keys, m.Seam = p.c.storageDir(), p.c.Seam
+	return storage.ServiceOptions{Machine: m, Log: p.c.Log, Platform: func() (*platform.Platform, error) {
+		_, doc, _, err := p.store.Read()
+		return doc, err
+	}}
+}
+
 // own is what the platform says about the daemon itself; without a platform
 // everything is left to the defaults of who is asked.
 func (p *parts) own() platform.Waddled {
@@ -103,7 +116,7 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Acknowledgements: p.engine, Probes: p.probes})
+	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Storage: p.storage, Acknowledgements: p.engine, Probes: p.probes})
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

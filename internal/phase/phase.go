@@ -21,6 +21,7 @@ type Drivers struct {
 	Network          Network
 	Firewall         Firewall
 	Access           Access
+	Storage          Storage
 	Acknowledgements Acknowledgements
 	Probes           *Probes // nil: nothing is remembered between two graphs
 }
@@ -34,7 +35,7 @@ func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, err
 	}
 	phases := [len(Titles)][]engine.Step{
 		immediateLockdown(p, d.Network, d.Firewall, d.Access, acks),
-		networkSetup(p, d.Network, d.Firewall, acks),
+		networkSetup(p, d.Network, d.Firewall, d.Storage),
 		teleportVM(p, acks),
 		fullLockdown(p, d),
 		talosCluster(p, acks),

@@ -23,9 +23,9 @@ func Bridge(p *platform.Platform) netfw.Bridge {
 // networkSetup is the plan's Phase 1. Forwarding is switched on last: before
 // that the rules that close it are loaded. The pins come with the bridge, before
 // there is a VM: what phase 3 opens to the Teleport VM it opens to an address.
-func networkSetup(p *platform.Platform, net Network, fw Firewall, acks Acknowledgements) []engine.Step {
-	bridge, storage := Bridge(p), p.Spec.Storage
-	return []engine.Step{
+func networkSetup(p *platform.Platform, net Network, fw Firewall, storage Storage) []engine.Step {
+	bridge := Bridge(p)
+	steps := []engine.Step{
 		subject[netfw.BridgeBefore]{
 			look:    func(ctx context.Context) (netfw.Finding, error) { return net.LookBridge(ctx, bridge) },
 			apply:   func(ctx context.Context, agreed netfw.Consent) error { return net.ApplyBridge(ctx, bridge, agreed) },
@@ -58,13 +58,6 @@ func networkSetup(p *platform.Platform, net Network, fw Firewall, acks Acknowled
 			Plan: "Phase 1, step 3", Area: "network", Needs: []string{"firewall.forward", "network.bridge"},
 			Watches: []string{netfw.EventForwarding, netfw.EventFiles},
 		}),
-		byHand(acks, engine.Step{
-			ID: "storage.dataset", Title: fmt.Sprintf("Create ZFS dataset %s", storage.Dataset),
-			Plan: "Phase 1, step 4", Area: "storage",
-		}, fmt.Sprintf("zfs create %s", storage.Dataset)),
-		byHand(acks, engine.Step{
-			ID: "storage.target-service", Title: "Install and configure the iSCSI target service",
-			Plan: "Phase 1, step 5", Area: "storage", Needs: []string{"network.bridge"},
-		}, fmt.Sprintf("install targetcli-fb and serve iSCSI on %s", storage.Portal)),
 	}
+	return append(steps, volumes(p, storage)...)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/internal/storage"
 	"github.com/waddle-social/waddle/pkg/netfw"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
@@ -57,7 +58,7 @@ func (a acks) Acknowledgement(step string) (*engine.Acknowledgement, bool) {
 
 func build(t *testing.T, closed acks) *engine.Graph {
 	t.Helper()
-	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Acknowledgements: closed})
+	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: closed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +179,7 @@ func (broken) LookForwarding(context.Context) (netfw.Finding, error) {
 }
 
 func TestALookThatFailsIsAnErrorAndNotDone(t *testing.T) {
-	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Acknowledgements: acks{}})
+	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: acks{}})
 	if err != nil {
 		t.Fatal(err)
 	}

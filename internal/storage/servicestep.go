@@ -18,6 +18,8 @@ import (
 
 // TargetBefore is what was there before the first apply.
 type TargetBefore struct {
+	// Ready is whether the kernel's target was set up already.
+	Ready bool `json:"ready"`
 	// Links are those by which a boot started targetcli's restore, and what each
 	// led to.
 	Links map[string]string `json:"links,omitempty"`
@@ -171,12 +173,14 @@ func failures(done []Repaired, what string) error {
 }
 
 // CaptureTarget records what is there.
-func (s *Service) CaptureTarget(_ context.Context, p *platform.Platform) (TargetBefore, error) {
+func (s *Service) CaptureTarget(ctx context.Context, p *platform.Platform) (TargetBefore, error) {
 	b, err := s.Of(p)
 	if err != nil {
 		return TargetBefore{}, err
 	}
 	before := TargetBefore{Links: map[string]string{}}
+	_, err = b.iscsi.List(ctx)
+	before.Ready = err == nil
 	for _, link := range b.restoreLinks() {
 		to, err := os.Readlink(b.m.at(link))
 		if err != nil {
@@ -206,6 +210,9 @@ func (s *Service) ShowUndoTarget(ctx context.Context, p *platform.Platform, befo
 	if err != nil {
 		return ds, nil // no kernel target, no targets
 	}
+	if !before.Ready && len(found.Targets)+len(found.Foreign) == 0 {
+		ds = append(ds, Difference{Kind: Remove, Object: "iSCSI target of the kernel", Is: "set up, without targets"})
+	}
 	var names []string
 	for _, t := range found.Targets {
 		names = append(names, t.IQN.String())
@@ -230,10 +237,19 @@ func (s *Service) UndoTarget(ctx context.Context, p *platform.Platform, before T
 		return err
 	}
 	s.PlatformChanged()
-	ctx, cancel := context.WithTimeout(ctx, startWait)
+	stopping, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	if _, err := s.await(ctx, func(e Endpoint) bool { return !e.Serving }); err != nil {
+	if _, err := s.await(stopping, func(e Endpoint) bool { return !e.Serving }); err != nil {
 		return fmt.Errorf("cannot stop the storage endpoint: its commands did not end within %s: %w", startWait, err)
+	}
+	if !before.Ready {
+		b, err := s.Of(p)
+		if err != nil {
+			return err
+		}
+		if err := b.iscsi.Retire(ctx); err != nil {
+			return err
+		}
 	}
 	for link, to := range before.Links {
 		path := filepath.Join("/", s.o.Machine.Root, link)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -66,6 +67,29 @@ func (c *Client) fabric(ctx context.Context) error {
 		return unprepared("make the iscsi fabric", err, "is iscsi_target_mod loaded? lsmod | grep iscsi_target")
 	}
 	return nil
+}
+
+// Retire takes back what Prepare made in configfs: the iscsi fabric's folder. As
+// long as there is a target below it, ours or another's, nothing is done. The
+// modules stay loaded, as they do on a host where nobody uses them any more.
+func (c *Client) Retire(ctx context.Context) error {
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot remove the iscsi fabric: %w", err)
+	}
+	defer unlock()
+	names, err := c.folders(c.iscsiDir())
+	if errors.Is(err, syscall.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot remove the iscsi fabric: %w", err)
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return name != "discovery_auth" }) {
+		return nil
+	}
+	w := &work{c: c, ctx: ctx}
+	return w.drop(Change{Op: "remove fabric", Object: "fabric iscsi", Is: "iscsi"}, c.iscsiDir())
 }
 
 func unprepared(what string, err error, advice string) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/internal/lab"
+	"github.com/waddle-social/waddle/internal/lab/standin"
 )
 
 const example = "../../examples/waddle-social.yaml"
@@ -180,6 +181,16 @@ func (h *host) plan() (changes []client.PlanStep) {
 func (h *host) snapshot() string {
 	h.t.Helper()
 	s, err := h.Snapshot(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s + h.storage()
+}
+
+// storage is what ZFS and the kernel's iSCSI target have.
+func (h *host) storage() string {
+	h.t.Helper()
+	s, err := standin.Describe(h.Host.Root() + standin.Dir)
 	if err != nil {
 		h.t.Fatal(err)
 	}

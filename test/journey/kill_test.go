@@ -70,7 +70,7 @@ func (h *host) reset() {
 	}
 	h.run(`set -e
 : > ` + seamLog + `
-rm -rf /var/lib/waddle /root/.ssh/authorized_keys /etc/waddle/firewall /etc/network/interfaces.d/waddle /etc/sysctl.d/60-waddle.conf
+rm -rf /var/lib/waddle /run/.lab/storage /root/.ssh/authorized_keys /etc/waddle/firewall /etc/network/interfaces.d/waddle /etc/sysctl.d/60-waddle.conf
 ip link del vmbr1 2>/dev/null || :
 nft flush ruleset
 sysctl -q -w net.ipv4.ip_forward=0`)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/daemon"
 	"github.com/waddle-social/waddle/internal/lab"
+	"github.com/waddle-social/waddle/internal/lab/standin"
 	"github.com/waddle-social/waddle/internal/server"
 )
 
@@ -40,6 +41,11 @@ func serve() {
 	c.Version = server.Version{Version: "journey"}
 	c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Seam = newSeam()
+	var err error
+	if c.Storage, err = standin.Storage(standin.Dir); err != nil {
+		fmt.Fprintln(os.Stderr, "stand-in storage:", err)
+		os.Exit(1)
+	}
 	if err := daemon.Run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, "daemon:", err)
 		os.Exit(1)

@@ -37,6 +37,22 @@ var ensureRows = []Row{
 			e.Fatalf("%+v", s)
 		}
 	}},
+	{"the fabric is taken back when it has no target, and only then", func(e *Env) {
+		t := e.target("a", 0)
+		e.ensured(t)
+		e.ok(e.C.Retire(e.Ctx))
+		if _, err := e.C.Show(e.Ctx, t.IQN); err != nil {
+			e.Fatalf("the target is gone with it: %v", err)
+		}
+		e.ok(e.C.Delete(e.Ctx, t.IQN, false))
+		e.ok(e.C.Retire(e.Ctx))
+		if _, err := e.C.List(e.Ctx); !errors.Is(err, iscsi.ErrNotReady) {
+			e.Fatalf("got %v, want that the target is not ready", err)
+		}
+		e.ok(e.C.Retire(e.Ctx))
+		e.ok(e.C.Prepare(e.Ctx))
+		e.ensured(t)
+	}},
 	{"what would be made is told, and not made", func(e *Env) {
 		t := e.target("a", 0)
 		would, err := e.C.Look(e.Ctx, t)
