@@ -28,16 +28,18 @@ type Storage interface {
 }
 
 // volumes are the plan's Phase 1, steps 4 and 5. The plan installs targetcli;
-// the kernel's target needs no program of its own, and waddled sets it up.
+// the kernel's target needs no program of its own, and waddled sets it up. The
+// dataset waits for the bridge as in the plan: what an operator has to agree to
+// about the network is settled before anything else on the host is changed.
 func volumes(p *platform.Platform, s Storage) []engine.Step {
 	return []engine.Step{
 		kept[storage.DatasetBefore]{p: p, look: s.LookDataset, apply: s.ApplyDataset, capture: s.CaptureDataset, show: s.ShowUndoDataset, undo: s.UndoDataset}.step(engine.Step{
 			ID: "storage.dataset", Title: fmt.Sprintf("Create ZFS dataset %s", p.Spec.Storage.Dataset),
-			Plan: "Phase 1, step 4", Area: "storage",
+			Plan: "Phase 1, step 4", Area: "storage", Needs: []string{"network.bridge"},
 		}),
 		kept[storage.TargetBefore]{p: p, look: s.LookTarget, apply: s.ApplyTarget, capture: s.CaptureTarget, show: s.ShowUndoTarget, undo: s.UndoTarget}.step(engine.Step{
 			ID: "storage.target-service", Title: "Configure the iSCSI target service and the storage endpoint",
-			Plan: "Phase 1, step 5", Area: "storage", Needs: []string{"network.bridge", "storage.dataset"},
+			Plan: "Phase 1, step 5", Area: "storage", Needs: []string{"storage.dataset"},
 			Watches: []string{storage.EventTargets},
 		}),
 	}
