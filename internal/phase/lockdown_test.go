@@ -15,6 +15,7 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/internal/storage"
 	"github.com/waddle-social/waddle/internal/state"
 	"github.com/waddle-social/waddle/pkg/netfw"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
@@ -100,7 +101,7 @@ func (g *gates) again() {
 
 func (g *gates) step(id string) *engine.Step {
 	g.t.Helper()
-	graph, err := Build(g.p, "r1", Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Acknowledgements: g.acks, Probes: g.probes})
+	graph, err := Build(g.p, "r1", Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: g.acks, Probes: g.probes})
 	if err != nil {
 		g.t.Fatal(err)
 	}
