@@ -15,8 +15,8 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
-	"github.com/waddle-social/waddle/internal/storage"
 	"github.com/waddle-social/waddle/internal/state"
+	"github.com/waddle-social/waddle/internal/storage"
 	"github.com/waddle-social/waddle/pkg/netfw"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
