@@ -19,22 +19,33 @@ type since struct {
 	at       time.Time
 }
 
+// always is of a gate that is the same under every profile.
+func always(context.Context) (since, string, error) { return since{}, "", nil }
+
+// inForce is the lockdown that is, or why none is.
+func (l lockdown) inForce(ctx context.Context) (since, string, error) {
+	c, why, err := l.confirmed(ctx)
+	if err != nil || why != "" {
+		return since{}, why, err
+	}
+	if c.SetAt.IsZero() {
+		return since{c.ID, c.At}, "", nil
+	}
+	return since{c.ID, c.SetAt}, "", nil
+}
+
 // gate completes a gate that closes by what is seen, or by an acknowledgement
 // where not all can be seen. What is seen against it keeps it open whatever
-// anybody says.
-func (l lockdown) gate(s engine.Step, instruction string, look func(context.Context, since) ([]engine.Evidence, error)) engine.Step {
+// anybody says. Without look there is nothing but the acknowledgement.
+func (l lockdown) gate(s engine.Step, instruction string, under func(context.Context) (since, string, error), look func(context.Context, since) ([]engine.Evidence, error)) engine.Step {
 	s.Gate = &engine.Gate{Instruction: instruction, Acknowledge: true}
 	s.Check = func(ctx context.Context) (engine.Result, error) {
-		c, why, err := l.confirmed(ctx)
+		from, why, err := under(ctx)
 		if err != nil || why != "" { // the need was done a moment ago
 			return engine.Unknowable(why), err
 		}
-		from := since{c.ID, c.SetAt}
-		if from.at.IsZero() {
-			from.at = c.At
-		}
 		evidence, known := l.d.Probes.remembered(s.ID, from.lockdown)
-		if !engine.Unattended(ctx) {
+		if look != nil && !engine.Unattended(ctx) {
 			if evidence, err = look(ctx, from); err != nil {
 				return engine.Result{}, err
 			}
@@ -42,7 +53,7 @@ func (l lockdown) gate(s engine.Step, instruction string, look func(context.Cont
 			known = true
 		}
 		said, counts := l.said(s.ID, from)
-		if !known && !counts {
+		if look != nil && !known && !counts {
 			return engine.IsDone("seen by an earlier apply; nobody has asked since waddled was started"), nil
 		}
 		return judged(instruction, slices.Concat(evidence, said), counts), nil
@@ -95,12 +106,21 @@ func (l lockdown) ssh(ctx context.Context, from since) ([]engine.Evidence, error
 	return append([]engine.Evidence{e}, public...), err
 }
 
-// ui looks at the Proxmox UI through Teleport, and on the public side.
-func (l lockdown) ui(ctx context.Context, _ since) ([]engine.Evidence, error) {
+// throughTeleport looks at the Proxmox UI as everybody has to once the host is
+// locked down.
+func (l lockdown) throughTeleport(ctx context.Context, _ since) ([]engine.Evidence, error) {
 	dns := l.p.Spec.DNS
-	e := l.d.Probes.app(ctx, string(dns.Proxmox), string(dns.Teleport), l.p.Spec.Network.FlexibleIP.Address)
+	return []engine.Evidence{l.d.Probes.app(ctx, string(dns.Proxmox), string(dns.Teleport), l.p.Spec.Network.FlexibleIP.Address)}, nil
+}
+
+// ui looks at the Proxmox UI through Teleport, and on the public side.
+func (l lockdown) ui(ctx context.Context, from since) ([]engine.Evidence, error) {
+	e, err := l.throughTeleport(ctx, from)
+	if err != nil {
+		return nil, err
+	}
 	public, err := l.public(ctx, platform.ProxmoxPort)
-	return append([]engine.Evidence{e}, public...), err
+	return append(e, public...), err
 }
 
 // public is what an attempt from outside gets from a port of each of the host's

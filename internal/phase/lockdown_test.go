@@ -167,7 +167,7 @@ func TestTheLockdownsRulesAreDoneOnceTheyAreConfirmedAndLoaded(t *testing.T) {
 	if s.Apply != nil || s.Gate == nil || s.Gate.Acknowledge {
 		t.Error("an apply, or a person's word, could close the host")
 	}
-	for _, need := range []string{"firewall.pins", "teleport.proxmox-app", "host.console"} {
+	for _, need := range []string{"firewall.pins", "lockdown.way-in", "host.console"} {
 		if !slices.Contains(s.Needs, need) {
 			t.Errorf("it does not need %s", need)
 		}
@@ -267,6 +267,31 @@ func TestTheGateOfSSHWantsALoginFromTheTeleportVMSinceTheLockdown(t *testing.T) 
 	}
 }
 
+func TestBeforeTheLockdownTeleportHasToBeSeenAsAWayIn(t *testing.T) {
+	for name, c := range map[string]struct {
+		app  engine.Evidence
+		acks acks
+		done bool
+	}{
+		"it asks for its login":          {proven, acks{}, true},
+		"it is not reached":              {silent, acks{}, false},
+		"somebody has reached it":        {silent, acks{"lockdown.way-in": {At: lockedAt}}, true},
+		"the UI stands there without it": {unlocked, acks{"lockdown.way-in": {At: lockedAt}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGates(t)
+			g.state, g.wanted = confirm.State{}, confirm.Wanted{}
+			g.app, g.acks = c.app, c.acks
+			if r := g.check("lockdown.way-in"); (r.State == engine.Done) != c.done {
+				t.Errorf("it answers\n%s\nwant done %v", told(r), c.done)
+			}
+			if len(g.outside.tried) > 0 {
+				t.Error("something was tried from outside")
+			}
+		})
+	}
+}
+
 func TestBothOfTheHostsPublicAddressesAreTried(t *testing.T) {
 	g := newGates(t)
 	g.p.Spec.Network.Public.IPv6 = &platform.Uplink{Address: netip.MustParsePrefix("2001:db8:1::10/64"), Gateway: netip.MustParseAddr("2001:db8:1::1")}
@@ -289,7 +314,7 @@ func TestTheConsoleIsAcknowledgedByNameAndTimeUnderEachLockdown(t *testing.T) {
 	var e *engine.Engine
 	e, err = engine.New(engine.Options{State: db, Source: func(context.Context) (*engine.Graph, error) {
 		l := lockdown{g.p, Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Acknowledgements: e, Probes: g.probes}}
-		return engine.NewGraph("r1", []engine.Step{l.gate(engine.Step{ID: "lockdown.console", Area: "firewall"}, "log in", nothingToSee)})
+		return engine.NewGraph("r1", []engine.Step{l.gate(engine.Step{ID: "lockdown.console", Area: "firewall"}, "log in", l.inForce, nil)})
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -368,6 +393,18 @@ func TestOnlyWhoAsksCausesTraffic(t *testing.T) {
 	g.probes.remember(id, "change-1", []engine.Evidence{unlocked})
 	if r := g.reconciled(id); r == nil || r.Kind != engine.DriftGate || !strings.Contains(r.Reason, "without a login") {
 		t.Errorf("what was last seen against the gate is not reported: %+v", r)
+	}
+}
+
+func TestTheReconcilerReportsAGateThatANewLockdownHasOpened(t *testing.T) {
+	g := newGates(t)
+	g.acks = acks{"lockdown.console": {By: engine.Caller{Name: "ada"}, At: lockedAt.Add(time.Minute)}}
+	if r := g.reconciled("lockdown.console"); r != nil {
+		t.Errorf("under the same lockdown it reports %+v", *r)
+	}
+	g.state.Confirmed.ID, g.state.Confirmed.SetAt = "change-2", lockedAt.Add(time.Hour)
+	if r := g.reconciled("lockdown.console"); r == nil || r.Kind != engine.DriftGate {
+		t.Errorf("under a new one it reports %+v", r)
 	}
 }
 
