@@ -63,7 +63,7 @@ func waysIn(p *platform.Platform, ways Access, acks Acknowledgements) []engine.S
 		seenOr(acks, engine.Step{
 			ID: "host.root-password", Title: "Change the default root password",
 			Plan: "Phase 0, step 3", Area: "access",
-		}, "passwd root", passwordSeen(ways)),
+		}, "waddle host root-password --generate; or passwd root, and acknowledge it", passwordSeen(ways)),
 		passwords,
 		wayIn[access.KeysBefore]{
 			look:    func(ctx context.Context) (access.Finding, error) { return ways.LookKeys(ctx, keys) },

@@ -2,9 +2,11 @@ package phase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/waddle-social/waddle/internal/engine"
@@ -124,21 +126,24 @@ func (l lockdown) ui(ctx context.Context, from since) ([]engine.Evidence, error)
 }
 
 // public is what an attempt from outside gets from a port of each of the host's
-// public addresses, and what the rules say about it.
+// public addresses, and what the rules say about it. The attempts go on at once:
+// a check has to end in time.
 func (l lockdown) public(ctx context.Context, port uint16) (all []engine.Evidence, err error) {
 	n := l.p.Spec.Network.Public
 	addresses := []netip.Addr{n.IPv4.Address.Addr()}
 	if n.IPv6 != nil {
 		addresses = append(addresses, n.IPv6.Address.Addr())
 	}
-	for _, a := range addresses {
-		decided, err := l.decided(ctx, netip.AddrPortFrom(a, port))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, l.d.Probes.closed(ctx, netip.AddrPortFrom(a, port)), decided)
+	all = make([]engine.Evidence, 2*len(addresses))
+	errs := make([]error, len(addresses))
+	var tries sync.WaitGroup
+	for i, a := range addresses {
+		to := netip.AddrPortFrom(a, port)
+		tries.Go(func() { all[2*i] = l.d.Probes.closed(ctx, to) })
+		all[2*i+1], errs[i] = l.decided(ctx, to)
 	}
-	return all, nil
+	tries.Wait()
+	return all, errors.Join(errs...)
 }
 
 // somebody is a source that no platform names (RFC 5737, RFC 3849).

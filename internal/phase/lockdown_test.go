@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,13 +40,16 @@ type gates struct {
 
 // place is somewhere outside.
 type place struct {
+	mu    sync.Mutex
 	open  map[netip.AddrPort]bool
 	none  error
 	tried []netip.AddrPort
 }
 
 func (o *place) Connect(_ context.Context, to netip.AddrPort) (Connection, error) {
+	o.mu.Lock()
 	o.tried = append(o.tried, to)
+	o.mu.Unlock()
 	if o.none != nil {
 		return Connection{}, o.none
 	}
