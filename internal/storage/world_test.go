@@ -14,6 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/waddle-social/waddle/internal/csigate/csigatetest"
+	"github.com/waddle-social/waddle/internal/csigate/grammar"
 	"github.com/waddle-social/waddle/internal/lab/lio"
 	labzfs "github.com/waddle-social/waddle/internal/lab/zfs"
 	"github.com/waddle-social/waddle/internal/platform"
@@ -47,7 +49,7 @@ func newHost(t testing.TB) *host {
 	var err error
 	h.tree, err = lio.Open(lio.Options{Unloaded: true})
 	must(t, err)
-	h.pool, err = labzfs.Open(labzfs.Options{Dir: h.at("pool"), Dev: h.at("dev"), Size: 64 << 30, LinkDelay: time.Millisecond, Busy: h.tree.Busy})
+	h.pool, err = labzfs.Open(labzfs.Options{Dir: h.at("pool"), Dev: h.at("dev"), Size: 64 << 30, LinkDelay: time.Millisecond, Busy: func(device string) bool { return h.tree.Busy(device) }})
 	must(t, err)
 	t.Cleanup(h.pool.Close)
 	text, err := os.ReadFile("../../examples/waddle-social.yaml")
@@ -130,3 +132,55 @@ func (h *host) zvol(b *Backend, name string, properties ...string) {
 
 // driverMade is what democratic-csi sets on a volume that it has finished.
 var driverMade = []string{nameProperty + "=pvc-1", managedProperty + "=true", completeProperty + "=true"}
+
+// boot is what a reboot leaves: volumes, and a kernel without targets.
+func (h *host) boot() {
+	h.t.Helper()
+	var err error
+	h.tree, err = lio.Open(lio.Options{Unloaded: true})
+	must(h.t, err)
+}
+
+// driver is democratic-csi, which hands its commands to b.
+func (h *host) driver(b *Backend) csigatetest.Driver {
+	return csigatetest.Driver{
+		Wire: wire{b}, V: root + "/v", S: root + "/s", Base: base, Portal: "10.10.0.1:3260", Instance: string(h.doc.Metadata.Name),
+		Group: []string{"authentication=0", "generate_node_acls=1", "cache_dynamic_acls=1", "demo_mode_write_protect=0"},
+		Block: []string{"emulate_tpu=1"},
+	}
+}
+
+// wire runs commands as the endpoint does, without SSH.
+type wire struct{ b *Backend }
+
+func (w wire) Exec(command string, _ bool) (csigatetest.Result, error) {
+	c, err := grammar.Parse(w.b.execute.Layout(), command)
+	if err != nil {
+		return csigatetest.Result{}, err
+	}
+	a := w.b.execute.Run(context.Background(), c)
+	return csigatetest.Result{Stdout: string(a.Stdout), Stderr: string(a.Stderr), Code: a.Code}, nil
+}
+
+// nothingLeft demands that nothing is an orphan.
+func nothingLeft(t testing.TB, b *Backend) {
+	t.Helper()
+	left, err := b.Orphans(context.Background())
+	must(t, err)
+	for _, o := range left {
+		t.Errorf("left: %+v", o)
+	}
+}
+
+// repaired demands that Repair mends all that it finds.
+func repaired(t testing.TB, b *Backend) []Repaired {
+	t.Helper()
+	done, err := b.Repair(context.Background())
+	must(t, err)
+	for _, r := range done {
+		if r.Err != nil {
+			t.Errorf("repair of %s: %v", r.Object, r.Err)
+		}
+	}
+	return done
+}
