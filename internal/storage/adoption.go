@@ -7,7 +7,6 @@ import (
 
 	"github.com/waddle-social/waddle/internal/csigate/execute"
 	"github.com/waddle-social/waddle/internal/problem"
-	"github.com/waddle-social/waddle/pkg/iscsi"
 	"github.com/waddle-social/waddle/pkg/zfs"
 )
 
@@ -104,17 +103,11 @@ func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
 		return Adopted{}, err
 	}
 	done := Adopted{Volumes: []Repaired{}}
-	for _, c := range list.Volumes {
-		if len(names) > 0 && !slices.Contains(names, c.Name) && !slices.Contains(names, c.Dataset) {
-			continue
-		}
-		one := Repaired{Object: "volume " + c.Dataset, Changes: c.Changes}
-		if c.Problem != "" {
-			one.Err = errors.New(c.Problem)
-		} else {
-			one.Err = b.adopt(context.WithoutCancel(ctx), c)
-		}
-		done.Volumes = append(done.Volumes, one)
+	wanted := slices.DeleteFunc(list.Volumes, func(c Candidate) bool {
+		return len(names) > 0 && !slices.Contains(names, c.Name) && !slices.Contains(names, c.Dataset)
+	})
+	if done.Volumes, err = b.adopt(context.WithoutCancel(ctx), wanted); err != nil {
+		return done, err
 	}
 	if len(names) == 0 {
 		done.Warnings, err = b.switchOffRestore()
@@ -123,31 +116,85 @@ func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
 	return done, err
 }
 
-func (b *Backend) adopt(ctx context.Context, c Candidate) error {
+// adopt marks the volumes, then makes all targets right together: the first could
+// not get its portal as long as the last has all addresses. As long as a target
+// that is not taken over has them, nothing is begun: what was taken over would be
+// reached by nobody new.
+func (b *Backend) adopt(ctx context.Context, wanted []Candidate) ([]Repaired, error) {
+	done := make([]Repaired, len(wanted))
+	if len(wanted) == 0 {
+		return done, nil
+	}
+	blocking, err := b.blocking(ctx, func(iqn string) bool {
+		return slices.ContainsFunc(wanted, func(c Candidate) bool { return c.IQN == iqn && c.Problem == "" })
+	})
+	if err != nil {
+		return done, err
+	}
+	if len(blocking) > 0 {
+		return done, b.blocked(blocking)
+	}
+	for i, c := range wanted {
+		done[i] = Repaired{Object: "volume " + c.Dataset, Changes: c.Changes}
+		if c.Problem != "" {
+			done[i].Err = errors.New(c.Problem)
+			continue
+		}
+		done[i].Err = b.mark(ctx, c)
+	}
+	w, err := b.collect(ctx)
+	if err != nil {
+		return done, err
+	}
+	repaired, err := b.mend(ctx, w)
+	for i, c := range wanted {
+		for _, r := range repaired {
+			if r.Object == "target "+c.IQN && done[i].Err == nil {
+				done[i].Err = r.Err
+			}
+		}
+	}
+	return done, err
+}
+
+// blocking are the targets that listen on all addresses and will go on doing so.
+// settled says which will not, beside those of our volumes.
+func (b *Backend) blocking(ctx context.Context, settled func(iqn string) bool) ([]string, error) {
+	in, err := b.iscsi.Listeners(ctx, b.policy.Portal)
+	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	w, err := b.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(in, func(iqn string) bool {
+		ours := slices.ContainsFunc(w.entries, func(e *entry) bool {
+			return e.managed && e.clash == nil && b.iscsi.Base().String()+":"+e.asset == iqn
+		})
+		return ours || settled(iqn)
+	}), nil
+}
+
+func (b *Backend) blocked(by []string) error {
+	p := problem.New(problem.Conflict, "take all of an older host's volumes over at once (waddle storage adopt), and give targets of others a portal of one address with targetcli",
+		"cannot listen on %s: target %s listens on all addresses", b.policy.Portal, by[0])
+	p.Others = by
+	return p
+}
+
+// mark makes a volume ours.
+func (b *Backend) mark(ctx context.Context, c Candidate) error {
 	v, err := b.zfs.Root().Volume(c.Dataset)
 	if err != nil {
 		return err
 	}
-	mark, err := zfs.NewProperty(exportProperty, "on")
+	export, err := zfs.NewProperty(exportProperty, "on")
 	if err != nil {
 		return err
 	}
-	if _, err := b.zfs.Run(ctx, zfs.Set(v, mark)); err != nil {
-		return err
-	}
-	iqn, err := iscsi.ParseIQN(c.IQN)
-	if err != nil {
-		return err
-	}
-	t, err := b.policy.TargetOf(b.iscsi.Base(), b.iscsi.Base().Asset(iqn), b.zfs.Device(v))
-	if err != nil {
-		return err
-	}
-	restored, err := b.iscsi.Restore(ctx, []iscsi.Target{t})
-	if err != nil {
-		return err
-	}
-	return restored[0].Err
+	_, err = b.zfs.Run(ctx, zfs.Set(v, export))
+	return err
 }
 
 // Move brings a volume of the older layout to where democratic-csi looks for it

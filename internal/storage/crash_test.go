@@ -146,7 +146,9 @@ func TestAnOperatorsChangeIsFinishedOrNeverBegunWhereverTheDaemonIsKilled(t *tes
 			return second(b.Clone(ctx, CloneRequest{Volume: "data", Snapshot: "one", Name: "copy"}))
 		}},
 		{"resize", make1, func(b *Backend) error { return second(b.Resize(ctx, "data", 2*size)) }},
-		{"rollback", snap, func(b *Backend) error { return second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"})) }},
+		{"rollback", snap, func(b *Backend) error {
+			return second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"}))
+		}},
 		{"delete", make1, func(b *Backend) error { return b.Delete(ctx, DeleteRequest{Name: "data"}) }},
 		{"delete with snapshots", snap, func(b *Backend) error { return b.Delete(ctx, DeleteRequest{Name: "data", Snapshots: true}) }},
 	} {

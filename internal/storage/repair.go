@@ -55,6 +55,11 @@ func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, erro
 	if err != nil {
 		return nil, err
 	}
+	return b.mend(ctx, w, names...)
+}
+
+// mend is Repair for who holds the right to change targets.
+func (b *Backend) mend(ctx context.Context, w *world, names ...string) ([]Repaired, error) {
 	b.awaitDevices(ctx, w)
 	found, err := b.examine(ctx, w)
 	if err != nil {
@@ -76,20 +81,29 @@ func (f finding) named(names []string) bool {
 }
 
 func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, error) {
-	var targets []iscsi.Target
-	for _, f := range found {
-		if f.target != nil {
-			targets = append(targets, *f.target)
-		}
-	}
-	if len(targets) == 0 {
-		return nil, nil
-	}
-	restored, err := b.iscsi.Restore(ctx, targets)
+	blocking, err := b.blocking(ctx, func(string) bool { return false })
 	if err != nil {
 		return nil, err
 	}
 	var done []Repaired
+	var targets []iscsi.Target
+	for _, f := range found {
+		switch {
+		case f.target == nil:
+		case len(blocking) > 0:
+			// Its own portal on all addresses, if it has one, is better than none.
+			done = append(done, Repaired{Object: "target " + f.target.IQN.String(), Err: b.blocked(blocking)})
+		default:
+			targets = append(targets, *f.target)
+		}
+	}
+	if len(targets) == 0 {
+		return done, nil
+	}
+	restored, err := b.iscsi.Restore(ctx, targets)
+	if err != nil {
+		return done, err
+	}
 	for _, r := range restored {
 		if r.Err == nil && len(r.Changes) == 0 {
 			continue // somebody else was faster

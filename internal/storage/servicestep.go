@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,12 +49,25 @@ func (s *Service) LookTarget(ctx context.Context, p *platform.Platform) (Finding
 // lookTargets adds what Repair and Adopt would do.
 func (b *Backend) lookTargets(ctx context.Context, f *Finding) error {
 	w, err := b.collect(ctx)
+	if problem.Is(err, problem.NeedsNotDone) {
+		return nil // without a dataset there are no volumes
+	}
 	if err != nil {
 		return err
 	}
 	found, err := b.examine(ctx, w)
 	if err != nil {
 		return err
+	}
+	in, err := b.blocking(ctx, func(iqn string) bool {
+		return slices.ContainsFunc(w.entries, func(e *entry) bool { return older(e, w) && b.iscsi.Base().String()+":"+e.asset == iqn })
+	})
+	if err != nil {
+		return err
+	}
+	for _, iqn := range in {
+		f.Differences = append(f.Differences, Difference{Kind: Conflict, Object: "target " + iqn, Is: "listens on all addresses", Want: "one address of its own",
+			Note: "as long as it does, " + b.policy.Portal.String() + " cannot be opened: change its portal with targetcli"})
 	}
 	for _, o := range found {
 		switch {

@@ -37,6 +37,23 @@ var ensureRows = []Row{
 			e.Fatalf("%+v", s)
 		}
 	}},
+	{"who listens on all addresses of a port is told", func(e *Env) {
+		t := e.target("a", 0)
+		e.ensured(t)
+		in := func() []string {
+			found, err := e.C.Listeners(e.Ctx, t.Portals[0])
+			e.ok(err)
+			return found
+		}
+		if got := in(); len(got) != 0 {
+			e.Fatalf("%v", got)
+		}
+		e.ok(e.FS.Rmdir(e.tpg("a", "np", Portal)))
+		e.ok(e.FS.Mkdir(e.tpg("a", "np", "0.0.0.0:3260")))
+		if got := in(); !slices.Equal(got, []string{t.IQN.String()}) {
+			e.Fatalf("%v", got)
+		}
+	}},
 	{"the fabric is taken back when it has no target, and only then", func(e *Env) {
 		t := e.target("a", 0)
 		e.ensured(t)
