@@ -332,6 +332,36 @@ func (e StepState) Valid() bool {
 	}
 }
 
+// Defines values for VolumeState.
+const (
+	VolumeStateClashing   VolumeState = "clashing"
+	VolumeStateIncomplete VolumeState = "incomplete"
+	VolumeStateOlder      VolumeState = "older"
+	VolumeStatePrivate    VolumeState = "private"
+	VolumeStateReady      VolumeState = "ready"
+	VolumeStateUnexported VolumeState = "unexported"
+)
+
+// Valid indicates whether the value is a known member of the VolumeState enum.
+func (e VolumeState) Valid() bool {
+	switch e {
+	case VolumeStateClashing:
+		return true
+	case VolumeStateIncomplete:
+		return true
+	case VolumeStateOlder:
+		return true
+	case VolumeStatePrivate:
+		return true
+	case VolumeStateReady:
+		return true
+	case VolumeStateUnexported:
+		return true
+	default:
+		return false
+	}
+}
+
 // AcknowledgeRequest What the operator says to a gate.
 //
 // Example: {"note":"Logged in over Teleport from two machines."}
@@ -340,6 +370,39 @@ type AcknowledgeRequest struct {
 	//
 	// Example: Logged in over Teleport from two machines.
 	Note string `json:"note,omitempty,omitzero"`
+}
+
+// AdoptionCandidate A volume of an older host.
+//
+// Example: {"changes":["remove portal 0.0.0.0:3260"],"dataset":"rpool/k8s-csi/pvc-1","name":"pvc-1","sessions":1,"target":"iqn.2026-01.social.waddle:pvc-1"}
+type AdoptionCandidate struct {
+	// Changes What would be changed of its target.
+	Changes []string `json:"changes"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/pvc-1
+	Dataset string `json:"dataset"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// Problem Why it cannot be taken over now; absent when it can.
+	//
+	// Example: volume rpool/k8s-csi/v/pvc-1 has the same target name
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// Sessions How many initiators are logged in; they stay.
+	//
+	// Example: 1
+	Sessions int `json:"sessions"`
+
+	// Target The name that its target has or gets.
+	//
+	// Example: iqn.2026-01.social.waddle:pvc-1
+	Target string `json:"target,omitempty,omitzero"`
 }
 
 // AnyDocument A JSON document whose shape is described elsewhere.
@@ -365,6 +428,74 @@ type ApplyRequest struct {
 	//
 	// Example: 1
 	Through *PhaseNumber `json:"through,omitempty"`
+}
+
+// CSIManifest One Kubernetes object.
+//
+// Example: {"name":"storage-class.yaml","secret":false,"yaml":"apiVersion: storage.k8s.io/v1\nkind: StorageClass\n"}
+type CSIManifest struct {
+	// Name A file's name for it.
+	//
+	// Example: storage-class.yaml
+	Name string `json:"name"`
+
+	// Secret Whether secrets belong into it.
+	//
+	// Example: false
+	Secret bool `json:"secret"`
+
+	// Yaml The object.
+	//
+	// Example: apiVersion: storage.k8s.io/v1
+	// kind: StorageClass
+	Yaml string `json:"yaml"`
+}
+
+// CSIRelease One Helm release. Its values have no secrets.
+//
+// Example: {"chart":"democratic-csi","name":"zfs-iscsi","namespace":"democratic-csi","repository":"https://democratic-csi.github.io/charts/","values":"node:\n  enabled: false\n","version":"0.15.1"}
+type CSIRelease struct {
+	// Chart The chart.
+	//
+	// Example: democratic-csi
+	Chart string `json:"chart"`
+
+	// Name The release.
+	//
+	// Example: zfs-iscsi
+	Name string `json:"name"`
+
+	// Namespace Where it goes.
+	//
+	// Example: democratic-csi
+	Namespace string `json:"namespace"`
+
+	// Repository Where the chart is.
+	//
+	// Example: https://democratic-csi.github.io/charts/
+	Repository string `json:"repository"`
+
+	// Values The values as YAML.
+	//
+	// Example: node:
+	//   enabled: false
+	Values string `json:"values"`
+
+	// Version Its version.
+	//
+	// Example: 0.15.1
+	Version string `json:"version"`
+}
+
+// CSIValues What democratic-csi needs: the manifests in the order in which they are applied, then the Helm releases.
+//
+// Example: {"manifests":[],"releases":[]}
+type CSIValues struct {
+	// Manifests The Kubernetes objects.
+	Manifests []CSIManifest `json:"manifests"`
+
+	// Releases The Helm releases.
+	Releases []CSIRelease `json:"releases"`
 }
 
 // Caller Who asked.
@@ -932,6 +1063,16 @@ type NetworkView struct {
 	Rules []FirewallRule `json:"rules"`
 }
 
+// NewSnapshotName A name for a snapshot.
+//
+// Example: before-upgrade
+type NewSnapshotName = string
+
+// NewVolumeName A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+//
+// Example: scratch
+type NewVolumeName = string
+
 // Operation One durable run of steps.
 //
 // Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
@@ -1140,6 +1281,46 @@ type OperationSummary struct {
 	//
 	// Example: {"changed":4,"unchanged":2}
 	StepCounts map[string]int `json:"stepCounts"`
+}
+
+// Orphan One thing that does not belong together with the rest.
+//
+// Example: {"detail":"make target iqn.2026-01.social.waddle:scratch","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
+type Orphan struct {
+	// Detail What is wrong.
+	//
+	// Example: make target iqn.2026-01.social.waddle:scratch
+	Detail string `json:"detail"`
+
+	// Hint What to do where a repair does not.
+	//
+	// Example: delete one of the two
+	Hint string `json:"hint,omitempty,omitzero"`
+
+	// Kind What it is: `volume-without-target`, `target-without-volume`, `backstore-without-target`, `incomplete-volume`, `older-volume`,
+	// `clashing-volume`, `unreadable-name`, `unfinished-snapshot`; others may follow. docs/storage.md explains each.
+	//
+	//
+	// Example: volume-without-target
+	Kind string `json:"kind"`
+
+	// Object A volume, target or backstore.
+	//
+	// Example: volume rpool/k8s-csi/v/scratch
+	Object string `json:"object"`
+
+	// Repairable Whether a repair sees to it.
+	//
+	// Example: true
+	Repairable bool `json:"repairable"`
+}
+
+// OrphanList What does not belong together.
+//
+// Example: {"orphans":[]}
+type OrphanList struct {
+	// Orphans What was found.
+	Orphans []Orphan `json:"orphans"`
 }
 
 // PageToken Where the next page begins; absent on the last one. What it is made of may change.
@@ -1613,6 +1794,11 @@ type Selection struct {
 	Steps []StepID `json:"steps,omitempty,omitzero"`
 }
 
+// SnapshotName The name of a snapshot, what stands behind the `@`.
+//
+// Example: before-upgrade
+type SnapshotName = string
+
 // Status How the daemon and the host are.
 //
 // Example: {"drift":[],"listeners":[{"address":"/run/waddle/waddled.sock","network":"unix","state":"listening"}],"platform":{"name":"waddle-social","present":true,"revision":"3f1c0a9be2d4","valid":true},"running":[],"started":"2026-11-24T06:00:00Z","version":"0.1.0"}
@@ -1665,6 +1851,328 @@ type StepID = string
 // Example: changed
 type StepState string
 
+// StorageAdopted What was taken over.
+//
+// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[],"warnings":[]}
+type StorageAdopted struct {
+	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+	//
+	// Example: {"enabled":false,"foreign":[]}
+	Restore TargetcliRestore `json:"restore"`
+
+	// Volumes One for each volume that was taken over, or could not be.
+	Volumes []StorageRepaired `json:"volumes"`
+
+	// Warnings What the operator should know.
+	Warnings []string `json:"warnings"`
+}
+
+// StorageAdoption What an older host has that can be taken over.
+//
+// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[]}
+type StorageAdoption struct {
+	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+	//
+	// Example: {"enabled":false,"foreign":[]}
+	Restore TargetcliRestore `json:"restore"`
+
+	// Volumes The volumes.
+	Volumes []AdoptionCandidate `json:"volumes"`
+}
+
+// StorageCounts How much there is.
+//
+// Example: {"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":9,"snapshots":30,"targets":12,"volumes":12}
+type StorageCounts struct {
+	// ForeignBackstores Backstores of others, which are left alone.
+	//
+	// Example: 0
+	ForeignBackstores int `json:"foreignBackstores"`
+
+	// ForeignTargets Targets of others, which are left alone.
+	//
+	// Example: 0
+	ForeignTargets int `json:"foreignTargets"`
+
+	// Orphans What listOrphans lists.
+	//
+	// Example: 0
+	Orphans int `json:"orphans"`
+
+	// Sessions Initiators that are logged in.
+	//
+	// Example: 9
+	Sessions int `json:"sessions"`
+
+	// Snapshots Snapshots.
+	//
+	// Example: 30
+	Snapshots int `json:"snapshots"`
+
+	// Targets Targets of ours.
+	//
+	// Example: 12
+	Targets int `json:"targets"`
+
+	// Volumes Volumes.
+	//
+	// Example: 12
+	Volumes int `json:"volumes"`
+}
+
+// StorageDataset The root dataset with all that is below it.
+//
+// Example: {"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000}
+type StorageDataset struct {
+	// AvailableBytes What can still be written.
+	//
+	// Example: 800000000000
+	AvailableBytes int64 `json:"availableBytes,omitempty,omitzero"`
+
+	// CompressionRatio How many times smaller compression makes it.
+	//
+	// Example: 1.42
+	CompressionRatio float64 `json:"compressionRatio,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: rpool/k8s-csi
+	Name string `json:"name"`
+
+	// Present Whether phase 1 has made it. The sizes are absent before.
+	//
+	// Example: true
+	Present bool `json:"present"`
+
+	// PromisedBytes The sizes of all volumes together; they are thin.
+	//
+	// Example: 10737418240
+	PromisedBytes int64 `json:"promisedBytes,omitempty,omitzero"`
+
+	// QuotaBytes What it may take of the pool; absent when only the pool bounds it.
+	//
+	// Example: 500000000000
+	QuotaBytes int64 `json:"quotaBytes,omitempty,omitzero"`
+
+	// ReferencedBytes What the present contents of all volumes take.
+	//
+	// Example: 98304
+	ReferencedBytes int64 `json:"referencedBytes,omitempty,omitzero"`
+
+	// UsedBytes What volumes and snapshots take.
+	//
+	// Example: 1000000
+	UsedBytes int64 `json:"usedBytes,omitempty,omitzero"`
+}
+
+// StorageEndpoint The confined SSH server that democratic-csi talks to.
+//
+// Example: {"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"}
+type StorageEndpoint struct {
+	// Address Where it is served, or would be.
+	//
+	// Example: 10.10.0.1:2222
+	Address string `json:"address"`
+
+	// ClientKey The fingerprint of the one key that may log in.
+	//
+	// Example: SHA256:3nq3m1b0d3hJtq4T8kq4oO3x5l0XfHq8mEVb1Zv1x0b
+	ClientKey string `json:"clientKey,omitempty,omitzero"`
+
+	// HostKey The fingerprint of its host key.
+	//
+	// Example: SHA256:Vb1Zv1x0b2nq3m1b0d3hJtq4T8kq4oO3x5l0XfHq8mE
+	HostKey string `json:"hostKey,omitempty,omitzero"`
+
+	// Reason Why it does not serve; absent when it does.
+	//
+	// Example: the port is held by another program
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Serving Whether it takes connections.
+	//
+	// Example: true
+	Serving bool `json:"serving"`
+
+	// Since Since when.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// User The one user that it knows.
+	//
+	// Example: democratic-csi
+	User string `json:"user"`
+}
+
+// StoragePool The ZFS pool. What is absent could not be read.
+//
+// Example: {"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000}
+type StoragePool struct {
+	// AllocatedBytes How much of that is taken.
+	//
+	// Example: 200000000000
+	AllocatedBytes int64 `json:"allocatedBytes,omitempty,omitzero"`
+
+	// Fragmentation How scattered the free space is, in percent.
+	//
+	// Example: 7
+	Fragmentation int64 `json:"fragmentation,omitempty,omitzero"`
+
+	// FreeBytes How much of that is free.
+	//
+	// Example: 800000000000
+	FreeBytes int64 `json:"freeBytes,omitempty,omitzero"`
+
+	// Health ZFS's own word: ONLINE, DEGRADED, ….
+	//
+	// Example: ONLINE
+	Health string `json:"health,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: rpool
+	Name string `json:"name"`
+
+	// ReadOnly Whether nothing can be written.
+	//
+	// Example: false
+	ReadOnly bool `json:"readOnly,omitempty,omitzero"`
+
+	// SizeBytes How much it can hold.
+	//
+	// Example: 1000000000000
+	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
+}
+
+// StorageRepair What a repair has done.
+//
+// Example: {"left":[],"repaired":[]}
+type StorageRepair struct {
+	// Left What is still not as it should be.
+	Left []Orphan `json:"left"`
+
+	// Repaired One for each object that was changed, or could not be.
+	Repaired []StorageRepaired `json:"repaired"`
+}
+
+// StorageRepaired What was done with one object.
+//
+// Example: {"changes":["make portal 10.10.0.1:3260"],"object":"target iqn.2026-01.social.waddle:scratch"}
+type StorageRepaired struct {
+	// Changes What was done.
+	Changes []string `json:"changes"`
+
+	// Error Why it could not be done; absent when it was.
+	//
+	// Example: cannot make portal 10.10.0.1:3260 of target iqn.2026-01.social.waddle:scratch: the address is not on this host
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Object A volume, target or backstore.
+	//
+	// Example: target iqn.2026-01.social.waddle:scratch
+	Object string `json:"object"`
+}
+
+// StorageSession One initiator that is logged in.
+//
+// Example: {"addresses":[],"initiator":"iqn.2005-03.org.open-iscsi:worker-1","state":"LOGGED_IN","target":"iqn.2026-01.social.waddle:scratch","volume":"scratch"}
+type StorageSession struct {
+	// Addresses Where it comes from. Empty when the kernel does not tell, which is so for initiators without an ACL of their own.
+	Addresses []string `json:"addresses"`
+
+	// Initiator Its iSCSI name.
+	//
+	// Example: iqn.2005-03.org.open-iscsi:worker-1
+	Initiator string `json:"initiator"`
+
+	// State The kernel's word, LOGGED_IN when all is well.
+	//
+	// Example: LOGGED_IN
+	State string `json:"state"`
+
+	// Target The target's name.
+	//
+	// Example: iqn.2026-01.social.waddle:scratch
+	Target string `json:"target"`
+
+	// Volume The volume; absent when the target has none.
+	//
+	// Example: scratch
+	Volume string `json:"volume,omitempty,omitzero"`
+}
+
+// StorageSessionList Who is logged in to which volume.
+//
+// Example: {"sessions":[]}
+type StorageSessionList struct {
+	// Sessions The sessions.
+	Sessions []StorageSession `json:"sessions"`
+}
+
+// StorageStatus How the storage backend is. Sizes are bytes.
+//
+// Example: {"counts":{"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":0,"snapshots":0,"targets":1,"volumes":1},"dataset":{"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000},"endpoint":{"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"},"faults":[],"pool":{"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000},"ready":true,"targets":{"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}}
+type StorageStatus struct {
+	// Counts How much there is.
+	//
+	// Example: {"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":9,"snapshots":30,"targets":12,"volumes":12}
+	Counts StorageCounts `json:"counts"`
+
+	// Dataset The root dataset with all that is below it.
+	//
+	// Example: {"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000}
+	Dataset StorageDataset `json:"dataset"`
+
+	// Endpoint The confined SSH server that democratic-csi talks to.
+	//
+	// Example: {"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"}
+	Endpoint StorageEndpoint `json:"endpoint"`
+
+	// Faults What is missing, wrong, or could not be read.
+	Faults []string `json:"faults"`
+
+	// Pool The ZFS pool. What is absent could not be read.
+	//
+	// Example: {"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000}
+	Pool StoragePool `json:"pool"`
+
+	// Ready Whether volumes can be made and exported.
+	//
+	// Example: true
+	Ready bool `json:"ready"`
+
+	// Targets How volumes are exported.
+	//
+	// Example: {"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}
+	Targets StorageTargets `json:"targets"`
+}
+
+// StorageTargets How volumes are exported.
+//
+// Example: {"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}
+type StorageTargets struct {
+	// Chap How initiators authenticate: none, oneWay or mutual.
+	//
+	// Example: none
+	Chap string `json:"chap"`
+
+	// Fault Why the kernel's iSCSI target cannot be used; absent when it can.
+	//
+	// Example: the kernel's iSCSI target is not ready
+	Fault string `json:"fault,omitempty,omitzero"`
+
+	// IqnBase What the names of all targets start with.
+	//
+	// Example: iqn.2026-01.social.waddle
+	IqnBase string `json:"iqnBase"`
+
+	// Portal Where they are served.
+	//
+	// Example: 10.10.0.1:3260
+	Portal string `json:"portal"`
+}
+
 // TLS What a caller needs to trust the TLS listener.
 //
 // Example: {"caFile":"/var/lib/waddle/tls/ca.crt","caFingerprint":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","names":["10.10.0.1","localhost"],"notAfter":"2027-02-22T06:00:00Z"}
@@ -1693,6 +2201,24 @@ type TLS struct {
 	//
 	// Example: 2027-02-22T06:00:00Z
 	NotAfter time.Time `json:"notAfter"`
+}
+
+// TargetcliRestore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+//
+// Example: {"enabled":false,"foreign":[]}
+type TargetcliRestore struct {
+	// Enabled Whether a boot starts it.
+	//
+	// Example: false
+	Enabled bool `json:"enabled"`
+
+	// Foreign What that file has besides what waddle makes from its volumes. As long as there is any, the restore is left on.
+	Foreign []string `json:"foreign"`
+
+	// Saved The file that it restores; absent when there is none.
+	//
+	// Example: /etc/rtslib-fb-target/saveconfig.json
+	Saved string `json:"saved,omitempty,omitzero"`
 }
 
 // Token A token without its secret.
@@ -1814,6 +2340,332 @@ type Version struct {
 	Version string `json:"version"`
 }
 
+// Volume One volume with all that belongs to it. Sizes are bytes.
+//
+// Example: {"blockBytes":16384,"compressionRatio":2,"created":"2026-11-24T06:00:00Z","dataset":"rpool/k8s-csi/v/scratch","faults":[],"logicalBytes":2097152,"name":"scratch","referencedBytes":524288,"sessions":[],"sizeBytes":10737418240,"snapshotBytes":524288,"snapshots":[],"state":"ready","usedBytes":1048576}
+type Volume struct {
+	// BlockBytes The block size; sizes are multiples of it.
+	//
+	// Example: 16384
+	BlockBytes int64 `json:"blockBytes"`
+
+	// CompressionRatio How many times smaller compression makes it.
+	//
+	// Example: 2
+	CompressionRatio float64 `json:"compressionRatio"`
+
+	// Created When it was made.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/v/scratch
+	Dataset string `json:"dataset"`
+
+	// Device The path of its device on the host.
+	//
+	// Example: /dev/zvol/rpool/k8s-csi/v/scratch
+	Device string `json:"device,omitempty,omitzero"`
+
+	// Faults What is wrong with it.
+	Faults []string `json:"faults"`
+
+	// LogicalBytes What it would take without compression.
+	//
+	// Example: 2097152
+	LogicalBytes int64 `json:"logicalBytes"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// Origin The snapshot that it is a clone of.
+	//
+	// Example: rpool/k8s-csi/v/db@before-upgrade
+	Origin string `json:"origin,omitempty,omitzero"`
+
+	// PersistentVolume The PersistentVolume that it was made for; absent when it was made for none.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	PersistentVolume string `json:"persistentVolume,omitempty,omitzero"`
+
+	// ReferencedBytes What its present content takes.
+	//
+	// Example: 524288
+	ReferencedBytes int64 `json:"referencedBytes"`
+
+	// ReservedBytes What is set aside for it; absent when it is thin.
+	//
+	// Example: 10737418240
+	ReservedBytes int64 `json:"reservedBytes,omitempty,omitzero"`
+
+	// Sessions Who is logged in.
+	Sessions []StorageSession `json:"sessions"`
+
+	// SizeBytes What an initiator sees.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// SnapshotBytes What would be free without its snapshots.
+	//
+	// Example: 524288
+	SnapshotBytes int64 `json:"snapshotBytes"`
+
+	// Snapshots Its snapshots, the oldest first.
+	Snapshots []VolumeSnapshot `json:"snapshots"`
+
+	// State How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+	// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+	// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+	//
+	//
+	// Example: ready
+	State VolumeState `json:"state"`
+
+	// Target The iSCSI target that exports a volume.
+	//
+	// Example: {"backstore":"scratch","enabled":true,"iqn":"iqn.2026-01.social.waddle:scratch","lun":0,"portals":["10.10.0.1:3260"]}
+	Target *VolumeTarget `json:"target,omitempty"`
+
+	// UsedBytes What it takes with its snapshots.
+	//
+	// Example: 1048576
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeClone A volume that is to be made out of a snapshot.
+//
+// Example: {"name":"copy","snapshot":"before-upgrade"}
+type VolumeClone struct {
+	// Name A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+	//
+	// Example: scratch
+	Name NewVolumeName `json:"name"`
+
+	// Private Without a target.
+	//
+	// Example: false
+	Private bool `json:"private,omitempty,omitzero"`
+
+	// Snapshot The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Snapshot SnapshotName `json:"snapshot,omitempty,omitzero"`
+}
+
+// VolumeList One page of volumes, by name.
+//
+// Example: {"volumes":[]}
+type VolumeList struct {
+	// Next Where the next page begins; absent on the last one. What it is made of may change.
+	//
+	// Example: 01JD8Q2S0ZK4
+	Next PageToken `json:"next,omitempty,omitzero"`
+
+	// Volumes The volumes.
+	Volumes []VolumeSummary `json:"volumes"`
+}
+
+// VolumeName The name of a volume, the last component of its dataset.
+//
+// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+type VolumeName = string
+
+// VolumeRequest A volume that is to be made.
+//
+// Example: {"name":"scratch","sizeBytes":10737418240}
+type VolumeRequest struct {
+	// Name A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+	//
+	// Example: scratch
+	Name NewVolumeName `json:"name"`
+
+	// Private Without a target.
+	//
+	// Example: false
+	Private bool `json:"private,omitempty,omitzero"`
+
+	// SizeBytes A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+	//
+	// Example: 10737418240
+	SizeBytes VolumeSize `json:"sizeBytes"`
+}
+
+// VolumeResize How large a volume should be.
+//
+// Example: {"sizeBytes":21474836480}
+type VolumeResize struct {
+	// SizeBytes A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+	//
+	// Example: 10737418240
+	SizeBytes VolumeSize `json:"sizeBytes"`
+}
+
+// VolumeRollback Where a volume should go back to.
+//
+// Example: {"confirm":"scratch","snapshot":"before-upgrade"}
+type VolumeRollback struct {
+	// Confirm The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Confirm VolumeName `json:"confirm"`
+
+	// Newer Give up the snapshots that are newer.
+	//
+	// Example: false
+	Newer bool `json:"newer,omitempty,omitzero"`
+
+	// Snapshot The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Snapshot SnapshotName `json:"snapshot"`
+}
+
+// VolumeSize A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+//
+// Example: 10737418240
+type VolumeSize = int64
+
+// VolumeSnapshot One snapshot of a volume. Sizes are bytes.
+//
+// Example: {"created":"2026-11-24T06:00:00Z","name":"before-upgrade","referencedBytes":1048576,"usedBytes":524288}
+type VolumeSnapshot struct {
+	// Claim The VolumeSnapshotContent that it was made for; absent when it was made for none.
+	//
+	// Example: snapshot-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Claim string `json:"claim,omitempty,omitzero"`
+
+	// Clones The volumes that were made out of it, which keep it from being deleted.
+	Clones []string `json:"clones,omitempty,omitzero"`
+
+	// Created When it was taken.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Name The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Name SnapshotName `json:"name"`
+
+	// ReferencedBytes What its content takes.
+	//
+	// Example: 1048576
+	ReferencedBytes int64 `json:"referencedBytes"`
+
+	// SizeBytes The volume's size when it was taken.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
+
+	// UsedBytes What would be free without it.
+	//
+	// Example: 524288
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeSnapshotRequest A snapshot that is to be taken.
+//
+// Example: {"name":"before-upgrade"}
+type VolumeSnapshotRequest struct {
+	// Name A name for a snapshot.
+	//
+	// Example: before-upgrade
+	Name NewSnapshotName `json:"name"`
+}
+
+// VolumeState How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+//
+// Example: ready
+type VolumeState string
+
+// VolumeSummary One volume in short. Sizes are bytes.
+//
+// Example: {"created":"2026-11-24T06:00:00Z","dataset":"rpool/k8s-csi/v/scratch","name":"scratch","sessions":1,"sizeBytes":10737418240,"snapshots":2,"state":"ready","usedBytes":1048576}
+type VolumeSummary struct {
+	// Created When it was made.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/v/scratch
+	Dataset string `json:"dataset"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// PersistentVolume The PersistentVolume that it was made for; absent when it was made for none.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	PersistentVolume string `json:"persistentVolume,omitempty,omitzero"`
+
+	// Sessions How many initiators are logged in.
+	//
+	// Example: 1
+	Sessions int `json:"sessions"`
+
+	// SizeBytes What an initiator sees.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// Snapshots How many snapshots it has.
+	//
+	// Example: 2
+	Snapshots int `json:"snapshots"`
+
+	// State How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+	// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+	// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+	//
+	//
+	// Example: ready
+	State VolumeState `json:"state"`
+
+	// UsedBytes What it takes with its snapshots.
+	//
+	// Example: 1048576
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeTarget The iSCSI target that exports a volume.
+//
+// Example: {"backstore":"scratch","enabled":true,"iqn":"iqn.2026-01.social.waddle:scratch","lun":0,"portals":["10.10.0.1:3260"]}
+type VolumeTarget struct {
+	// Backstore The name of its backstore.
+	//
+	// Example: scratch
+	Backstore string `json:"backstore,omitempty,omitzero"`
+
+	// Enabled Whether initiators may log in.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// Iqn Its name.
+	//
+	// Example: iqn.2026-01.social.waddle:scratch
+	Iqn string `json:"iqn"`
+
+	// Lun The number of the volume's LUN.
+	//
+	// Example: 0
+	Lun int `json:"lun"`
+
+	// Portals Where it is served.
+	Portals []string `json:"portals"`
+}
+
 // ForceParam Whether to go on.
 //
 // Example: false
@@ -1848,6 +2700,16 @@ type PhaseParam = PhaseNumber
 //
 // Example: 192.0.2.10 51234 203.0.113.10 22
 type SSHConnectionParam = string
+
+// SnapshotParam The name of a snapshot, what stands behind the `@`.
+//
+// Example: before-upgrade
+type SnapshotParam = SnapshotName
+
+// VolumeParam The name of a volume, the last component of its dataset.
+//
+// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+type VolumeParam = VolumeName
 
 // WaitParam How long to wait, such as 30s or 5m.
 //
@@ -2041,6 +2903,107 @@ type PutPlatformParams struct {
 	WaddleSSHConnection *SSHConnectionParam `json:"Waddle-SSH-Connection,omitempty"`
 }
 
+// PostStorageAdoptionParams defines parameters for PostStorageAdoption.
+type PostStorageAdoptionParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetCSIValuesParams defines parameters for GetCSIValues.
+type GetCSIValuesParams struct {
+	// Snapshots Whether the cluster has the CRDs and the controller for snapshots. Without them the driver would crash.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// GetCSIValuesRevealedParams defines parameters for GetCSIValuesRevealed.
+type GetCSIValuesRevealedParams struct {
+	// Snapshots Whether the cluster has the CRDs and the controller for snapshots. Without them the driver would crash.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// PostStorageRepairParams defines parameters for PostStorageRepair.
+type PostStorageRepairParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListVolumesParams defines parameters for ListVolumes.
+type ListVolumesParams struct {
+	// State Only volumes in this state. May be given several times.
+	State []VolumeState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Page The `next` of the page before.
+	Page *PageToken `form:"page,omitempty" json:"page,omitempty"`
+}
+
+// PostVolumeParams defines parameters for PostVolume.
+type PostVolumeParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteVolumeParams defines parameters for DeleteVolume.
+type DeleteVolumeParams struct {
+	// Confirm The volume's name once more.
+	Confirm VolumeName `form:"confirm" json:"confirm"`
+
+	// Force Cut off the initiators that are logged in; what they have not written yet is lost.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+
+	// Unclaimed The caller has looked: no PersistentVolume of the cluster is this volume.
+	Unclaimed *bool `form:"unclaimed,omitempty" json:"unclaimed,omitempty"`
+
+	// Snapshots Destroy the volume's snapshots with it.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// PostVolumeCloneParams defines parameters for PostVolumeClone.
+type PostVolumeCloneParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeResizeParams defines parameters for PostVolumeResize.
+type PostVolumeResizeParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeRollbackParams defines parameters for PostVolumeRollback.
+type PostVolumeRollbackParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeSnapshotParams defines parameters for PostVolumeSnapshot.
+type PostVolumeSnapshotParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteVolumeSnapshotParams defines parameters for DeleteVolumeSnapshot.
+type DeleteVolumeSnapshotParams struct {
+	// Unclaimed The caller has looked: no VolumeSnapshotContent of the cluster is this snapshot.
+	Unclaimed *bool `form:"unclaimed,omitempty" json:"unclaimed,omitempty"`
+}
+
 // PostTokenParams defines parameters for PostToken.
 type PostTokenParams struct {
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
@@ -2063,6 +3026,21 @@ type PostStepAcknowledgeJSONRequestBody = AcknowledgeRequest
 
 // PostPhaseUndoJSONRequestBody defines body for PostPhaseUndo for application/json ContentType.
 type PostPhaseUndoJSONRequestBody = UndoRequest
+
+// PostVolumeJSONRequestBody defines body for PostVolume for application/json ContentType.
+type PostVolumeJSONRequestBody = VolumeRequest
+
+// PostVolumeCloneJSONRequestBody defines body for PostVolumeClone for application/json ContentType.
+type PostVolumeCloneJSONRequestBody = VolumeClone
+
+// PostVolumeResizeJSONRequestBody defines body for PostVolumeResize for application/json ContentType.
+type PostVolumeResizeJSONRequestBody = VolumeResize
+
+// PostVolumeRollbackJSONRequestBody defines body for PostVolumeRollback for application/json ContentType.
+type PostVolumeRollbackJSONRequestBody = VolumeRollback
+
+// PostVolumeSnapshotJSONRequestBody defines body for PostVolumeSnapshot for application/json ContentType.
+type PostVolumeSnapshotJSONRequestBody = VolumeSnapshotRequest
 
 // PostTokenJSONRequestBody defines body for PostToken for application/json ContentType.
 type PostTokenJSONRequestBody = TokenRequest
@@ -2379,6 +3357,193 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/status (the `GetStatus` operationId).
 	GetStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStorage How the storage backend is
+	//
+	// Looks at the pool, the root dataset, the kernel's iSCSI target and the endpoint of democratic-csi, and changes nothing.
+	// Before phase 1 has made the root dataset `ready` is false, and `faults` say what is missing.
+	//
+	// Corresponds with GET /v1/storage (the `GetStorage` operationId).
+	GetStorage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetStorageAdoption What an older host has that can be taken over
+	//
+	// Volumes and targets that a stock democratic-csi made under the same root dataset and base name. Changes nothing.
+	//
+	// Corresponds with GET /v1/storage/adoption (the `GetStorageAdoption` operationId).
+	GetStorageAdoption(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostStorageAdoption Take over what an older host has
+	//
+	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+	//
+	// Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
+	PostStorageAdoption(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCSIValues What democratic-csi needs, without secrets
+	//
+	// The manifests and the values of the two Helm releases. Where a secret belongs stands a placeholder.
+	//
+	// Corresponds with GET /v1/storage/csi-values (the `GetCSIValues` operationId).
+	GetCSIValues(ctx context.Context, params *GetCSIValuesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCSIValuesRevealed What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+	//
+	// Whoever has the key can do all that the driver can (docs/storage-security.md). Each call is written into the daemon's log and
+	// sent as an event, with the caller's name and without the secrets.
+	//
+	// Corresponds with GET /v1/storage/csi-values/revealed (the `GetCSIValuesRevealed` operationId).
+	GetCSIValuesRevealed(ctx context.Context, params *GetCSIValuesRevealedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListOrphans What does not belong together
+	//
+	// A zvol without a target, a target without a zvol, a volume that was made half, and what else a look at both sides finds.
+	// Changes nothing. What is `repairable`, `postStorageRepair` sees to; `detail` says what it would change.
+	//
+	// Corresponds with GET /v1/storage/orphans (the `ListOrphans` operationId).
+	ListOrphans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostStorageRepair Repair what does not belong together
+	//
+	// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
+	// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+	//
+	// Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
+	PostStorageRepair(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListStorageSessions Who is logged in to which volume
+	//
+	// Corresponds with GET /v1/storage/sessions (the `ListStorageSessions` operationId).
+	ListStorageSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVolumes The volumes, by name
+	//
+	// A volume is one zvol below the root dataset with all that belongs to it. Detached snapshots are no volumes.
+	//
+	// Corresponds with GET /v1/storage/volumes (the `ListVolumes` operationId).
+	ListVolumes(ctx context.Context, params *ListVolumesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeWithBody Make a volume and export it
+	//
+	// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+	// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+	PostVolumeWithBody(ctx context.Context, params *PostVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolume Make a volume and export it
+	//
+	// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+	// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+	PostVolume(ctx context.Context, params *PostVolumeParams, body PostVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteVolume Destroy a volume and what is on it
+	//
+	// Takes its target away and destroys the zvol. Refused with `in_use` while an initiator is logged in (unless `force`), while
+	// it was made for a claim and the cluster may still know it (unless `unclaimed`), while it has snapshots (unless `snapshots`),
+	// and always while a clone depends on it; `others` names what stands in the way. Refused means that nothing was changed.
+	//
+	// Corresponds with DELETE /v1/storage/volumes/{volume} (the `DeleteVolume` operationId).
+	DeleteVolume(ctx context.Context, volume VolumeParam, params *DeleteVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetVolume One volume with all that belongs to it
+	//
+	// Joins the zvol with its target, LUN, sessions, PersistentVolume and snapshots.
+	//
+	// Corresponds with GET /v1/storage/volumes/{volume} (the `GetVolume` operationId).
+	GetVolume(ctx context.Context, volume VolumeParam, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeCloneWithBody Make a volume out of a snapshot
+	//
+	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+	PostVolumeCloneWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeClone Make a volume out of a snapshot
+	//
+	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+	PostVolumeClone(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeResizeWithBody Let a volume grow
+	//
+	// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+	// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+	PostVolumeResizeWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeResize Let a volume grow
+	//
+	// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+	// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+	PostVolumeResize(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeRollbackWithBody Put a volume back to a snapshot
+	//
+	// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+	// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+	PostVolumeRollbackWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeRollback Put a volume back to a snapshot
+	//
+	// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+	// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+	PostVolumeRollback(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, body PostVolumeRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeSnapshotWithBody Take a snapshot of a volume
+	//
+	// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+	PostVolumeSnapshotWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeSnapshot Take a snapshot of a volume
+	//
+	// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+	PostVolumeSnapshot(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, body PostVolumeSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteVolumeSnapshot Delete a snapshot
+	//
+	// Refused with `in_use` while a clone depends on it, or while it was made for a VolumeSnapshot that the cluster may still know
+	// (unless `unclaimed`).
+	//
+	// Corresponds with DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot} (the `DeleteVolumeSnapshot` operationId).
+	DeleteVolumeSnapshot(ctx context.Context, volume VolumeParam, snapshot SnapshotParam, params *DeleteVolumeSnapshotParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens The tokens
 	//
@@ -2951,6 +4116,413 @@ func (c *Client) PostPlatformValidateWithBody(ctx context.Context, contentType s
 // Corresponds with GET /v1/status (the `GetStatus` operationId).
 func (c *Client) GetStatus(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStatusRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStorage How the storage backend is
+//
+// Looks at the pool, the root dataset, the kernel's iSCSI target and the endpoint of democratic-csi, and changes nothing.
+// Before phase 1 has made the root dataset `ready` is false, and `faults` say what is missing.
+//
+// Corresponds with GET /v1/storage (the `GetStorage` operationId).
+func (c *Client) GetStorage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStorageRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetStorageAdoption What an older host has that can be taken over
+//
+// Volumes and targets that a stock democratic-csi made under the same root dataset and base name. Changes nothing.
+//
+// Corresponds with GET /v1/storage/adoption (the `GetStorageAdoption` operationId).
+func (c *Client) GetStorageAdoption(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStorageAdoptionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostStorageAdoption Take over what an older host has
+//
+// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+//
+// Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
+func (c *Client) PostStorageAdoption(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostStorageAdoptionRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCSIValues What democratic-csi needs, without secrets
+//
+// The manifests and the values of the two Helm releases. Where a secret belongs stands a placeholder.
+//
+// Corresponds with GET /v1/storage/csi-values (the `GetCSIValues` operationId).
+func (c *Client) GetCSIValues(ctx context.Context, params *GetCSIValuesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCSIValuesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCSIValuesRevealed What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+//
+// Whoever has the key can do all that the driver can (docs/storage-security.md). Each call is written into the daemon's log and
+// sent as an event, with the caller's name and without the secrets.
+//
+// Corresponds with GET /v1/storage/csi-values/revealed (the `GetCSIValuesRevealed` operationId).
+func (c *Client) GetCSIValuesRevealed(ctx context.Context, params *GetCSIValuesRevealedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCSIValuesRevealedRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListOrphans What does not belong together
+//
+// A zvol without a target, a target without a zvol, a volume that was made half, and what else a look at both sides finds.
+// Changes nothing. What is `repairable`, `postStorageRepair` sees to; `detail` says what it would change.
+//
+// Corresponds with GET /v1/storage/orphans (the `ListOrphans` operationId).
+func (c *Client) ListOrphans(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListOrphansRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostStorageRepair Repair what does not belong together
+//
+// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
+// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+//
+// Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
+func (c *Client) PostStorageRepair(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostStorageRepairRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListStorageSessions Who is logged in to which volume
+//
+// Corresponds with GET /v1/storage/sessions (the `ListStorageSessions` operationId).
+func (c *Client) ListStorageSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListStorageSessionsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVolumes The volumes, by name
+//
+// A volume is one zvol below the root dataset with all that belongs to it. Detached snapshots are no volumes.
+//
+// Corresponds with GET /v1/storage/volumes (the `ListVolumes` operationId).
+func (c *Client) ListVolumes(ctx context.Context, params *ListVolumesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVolumesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeWithBody Make a volume and export it
+//
+// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+func (c *Client) PostVolumeWithBody(ctx context.Context, params *PostVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolume Make a volume and export it
+//
+// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+func (c *Client) PostVolume(ctx context.Context, params *PostVolumeParams, body PostVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteVolume Destroy a volume and what is on it
+//
+// Takes its target away and destroys the zvol. Refused with `in_use` while an initiator is logged in (unless `force`), while
+// it was made for a claim and the cluster may still know it (unless `unclaimed`), while it has snapshots (unless `snapshots`),
+// and always while a clone depends on it; `others` names what stands in the way. Refused means that nothing was changed.
+//
+// Corresponds with DELETE /v1/storage/volumes/{volume} (the `DeleteVolume` operationId).
+func (c *Client) DeleteVolume(ctx context.Context, volume VolumeParam, params *DeleteVolumeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVolumeRequest(c.Server, volume, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetVolume One volume with all that belongs to it
+//
+// Joins the zvol with its target, LUN, sessions, PersistentVolume and snapshots.
+//
+// Corresponds with GET /v1/storage/volumes/{volume} (the `GetVolume` operationId).
+func (c *Client) GetVolume(ctx context.Context, volume VolumeParam, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVolumeRequest(c.Server, volume)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeCloneWithBody Make a volume out of a snapshot
+//
+// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+func (c *Client) PostVolumeCloneWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeCloneRequestWithBody(c.Server, volume, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeClone Make a volume out of a snapshot
+//
+// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+func (c *Client) PostVolumeClone(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeCloneRequest(c.Server, volume, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeResizeWithBody Let a volume grow
+//
+// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+func (c *Client) PostVolumeResizeWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeResizeRequestWithBody(c.Server, volume, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeResize Let a volume grow
+//
+// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+func (c *Client) PostVolumeResize(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeResizeRequest(c.Server, volume, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeRollbackWithBody Put a volume back to a snapshot
+//
+// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+func (c *Client) PostVolumeRollbackWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeRollbackRequestWithBody(c.Server, volume, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeRollback Put a volume back to a snapshot
+//
+// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+func (c *Client) PostVolumeRollback(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, body PostVolumeRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeRollbackRequest(c.Server, volume, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeSnapshotWithBody Take a snapshot of a volume
+//
+// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+func (c *Client) PostVolumeSnapshotWithBody(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeSnapshotRequestWithBody(c.Server, volume, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeSnapshot Take a snapshot of a volume
+//
+// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+func (c *Client) PostVolumeSnapshot(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, body PostVolumeSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeSnapshotRequest(c.Server, volume, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteVolumeSnapshot Delete a snapshot
+//
+// Refused with `in_use` while a clone depends on it, or while it was made for a VolumeSnapshot that the cluster may still know
+// (unless `unclaimed`).
+//
+// Corresponds with DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot} (the `DeleteVolumeSnapshot` operationId).
+func (c *Client) DeleteVolumeSnapshot(ctx context.Context, volume VolumeParam, snapshot SnapshotParam, params *DeleteVolumeSnapshotParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteVolumeSnapshotRequest(c.Server, volume, snapshot, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4274,6 +5846,882 @@ func NewGetStatusRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewGetStorageRequest constructs an http.Request for the GetStorage method
+func NewGetStorageRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetStorageAdoptionRequest constructs an http.Request for the GetStorageAdoption method
+func NewGetStorageAdoptionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/adoption")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostStorageAdoptionRequest constructs an http.Request for the PostStorageAdoption method
+func NewPostStorageAdoptionRequest(server string, params *PostStorageAdoptionParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/adoption")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetCSIValuesRequest constructs an http.Request for the GetCSIValues method
+func NewGetCSIValuesRequest(server string, params *GetCSIValuesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/csi-values")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Snapshots != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "snapshots", *params.Snapshots, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetCSIValuesRevealedRequest constructs an http.Request for the GetCSIValuesRevealed method
+func NewGetCSIValuesRevealedRequest(server string, params *GetCSIValuesRevealedParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/csi-values/revealed")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Snapshots != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "snapshots", *params.Snapshots, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListOrphansRequest constructs an http.Request for the ListOrphans method
+func NewListOrphansRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/orphans")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostStorageRepairRequest constructs an http.Request for the PostStorageRepair method
+func NewPostStorageRepairRequest(server string, params *PostStorageRepairParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/repair")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListStorageSessionsRequest constructs an http.Request for the ListStorageSessions method
+func NewListStorageSessionsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/sessions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListVolumesRequest constructs an http.Request for the ListVolumes method
+func NewListVolumesRequest(server string, params *ListVolumesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostVolumeRequest calls the generic PostVolume builder with application/json body
+func NewPostVolumeRequest(server string, params *PostVolumeParams, body PostVolumeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostVolumeRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPostVolumeRequestWithBody constructs an http.Request for the PostVolume method, with any body, and a specified content type
+func NewPostVolumeRequestWithBody(server string, params *PostVolumeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteVolumeRequest constructs an http.Request for the DeleteVolume method
+func NewDeleteVolumeRequest(server string, volume VolumeParam, params *DeleteVolumeParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "confirm", params.Confirm, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Force != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "force", *params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Unclaimed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "unclaimed", *params.Unclaimed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Snapshots != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "snapshots", *params.Snapshots, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetVolumeRequest constructs an http.Request for the GetVolume method
+func NewGetVolumeRequest(server string, volume VolumeParam) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostVolumeCloneRequest calls the generic PostVolumeClone builder with application/json body
+func NewPostVolumeCloneRequest(server string, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostVolumeCloneRequestWithBody(server, volume, params, "application/json", bodyReader)
+}
+
+// NewPostVolumeCloneRequestWithBody constructs an http.Request for the PostVolumeClone method, with any body, and a specified content type
+func NewPostVolumeCloneRequestWithBody(server string, volume VolumeParam, params *PostVolumeCloneParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/clone", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPostVolumeResizeRequest calls the generic PostVolumeResize builder with application/json body
+func NewPostVolumeResizeRequest(server string, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostVolumeResizeRequestWithBody(server, volume, params, "application/json", bodyReader)
+}
+
+// NewPostVolumeResizeRequestWithBody constructs an http.Request for the PostVolumeResize method, with any body, and a specified content type
+func NewPostVolumeResizeRequestWithBody(server string, volume VolumeParam, params *PostVolumeResizeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/resize", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPostVolumeRollbackRequest calls the generic PostVolumeRollback builder with application/json body
+func NewPostVolumeRollbackRequest(server string, volume VolumeParam, params *PostVolumeRollbackParams, body PostVolumeRollbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostVolumeRollbackRequestWithBody(server, volume, params, "application/json", bodyReader)
+}
+
+// NewPostVolumeRollbackRequestWithBody constructs an http.Request for the PostVolumeRollback method, with any body, and a specified content type
+func NewPostVolumeRollbackRequestWithBody(server string, volume VolumeParam, params *PostVolumeRollbackParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/rollback", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPostVolumeSnapshotRequest calls the generic PostVolumeSnapshot builder with application/json body
+func NewPostVolumeSnapshotRequest(server string, volume VolumeParam, params *PostVolumeSnapshotParams, body PostVolumeSnapshotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostVolumeSnapshotRequestWithBody(server, volume, params, "application/json", bodyReader)
+}
+
+// NewPostVolumeSnapshotRequestWithBody constructs an http.Request for the PostVolumeSnapshot method, with any body, and a specified content type
+func NewPostVolumeSnapshotRequestWithBody(server string, volume VolumeParam, params *PostVolumeSnapshotParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/snapshots", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteVolumeSnapshotRequest constructs an http.Request for the DeleteVolumeSnapshot method
+func NewDeleteVolumeSnapshotRequest(server string, volume VolumeParam, snapshot SnapshotParam, params *DeleteVolumeSnapshotParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "snapshot", snapshot, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/snapshots/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Unclaimed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "unclaimed", *params.Unclaimed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string) (*http.Request, error) {
 	var err error
@@ -4735,6 +7183,217 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/status (the `GetStatus` operationId).
 	GetStatusWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStatusResponse, error)
+
+	// GetStorageWithResponse How the storage backend is
+	//
+	// Looks at the pool, the root dataset, the kernel's iSCSI target and the endpoint of democratic-csi, and changes nothing.
+	// Before phase 1 has made the root dataset `ready` is false, and `faults` say what is missing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage (the `GetStorage` operationId).
+	GetStorageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStorageResponse, error)
+
+	// GetStorageAdoptionWithResponse What an older host has that can be taken over
+	//
+	// Volumes and targets that a stock democratic-csi made under the same root dataset and base name. Changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/adoption (the `GetStorageAdoption` operationId).
+	GetStorageAdoptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStorageAdoptionResponse, error)
+
+	// PostStorageAdoptionWithResponse Take over what an older host has
+	//
+	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
+	PostStorageAdoptionWithResponse(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*PostStorageAdoptionResponse, error)
+
+	// GetCSIValuesWithResponse What democratic-csi needs, without secrets
+	//
+	// The manifests and the values of the two Helm releases. Where a secret belongs stands a placeholder.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/csi-values (the `GetCSIValues` operationId).
+	GetCSIValuesWithResponse(ctx context.Context, params *GetCSIValuesParams, reqEditors ...RequestEditorFn) (*GetCSIValuesResponse, error)
+
+	// GetCSIValuesRevealedWithResponse What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+	//
+	// Whoever has the key can do all that the driver can (docs/storage-security.md). Each call is written into the daemon's log and
+	// sent as an event, with the caller's name and without the secrets.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/csi-values/revealed (the `GetCSIValuesRevealed` operationId).
+	GetCSIValuesRevealedWithResponse(ctx context.Context, params *GetCSIValuesRevealedParams, reqEditors ...RequestEditorFn) (*GetCSIValuesRevealedResponse, error)
+
+	// ListOrphansWithResponse What does not belong together
+	//
+	// A zvol without a target, a target without a zvol, a volume that was made half, and what else a look at both sides finds.
+	// Changes nothing. What is `repairable`, `postStorageRepair` sees to; `detail` says what it would change.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/orphans (the `ListOrphans` operationId).
+	ListOrphansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOrphansResponse, error)
+
+	// PostStorageRepairWithResponse Repair what does not belong together
+	//
+	// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
+	// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
+	PostStorageRepairWithResponse(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*PostStorageRepairResponse, error)
+
+	// ListStorageSessionsWithResponse Who is logged in to which volume
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/sessions (the `ListStorageSessions` operationId).
+	ListStorageSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListStorageSessionsResponse, error)
+
+	// ListVolumesWithResponse The volumes, by name
+	//
+	// A volume is one zvol below the root dataset with all that belongs to it. Detached snapshots are no volumes.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/volumes (the `ListVolumes` operationId).
+	ListVolumesWithResponse(ctx context.Context, params *ListVolumesParams, reqEditors ...RequestEditorFn) (*ListVolumesResponse, error)
+
+	// PostVolumeWithBodyWithResponse Make a volume and export it
+	//
+	// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+	// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+	PostVolumeWithBodyWithResponse(ctx context.Context, params *PostVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeResponse, error)
+
+	// PostVolumeWithResponse Make a volume and export it
+	//
+	// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+	// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+	PostVolumeWithResponse(ctx context.Context, params *PostVolumeParams, body PostVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeResponse, error)
+
+	// DeleteVolumeWithResponse Destroy a volume and what is on it
+	//
+	// Takes its target away and destroys the zvol. Refused with `in_use` while an initiator is logged in (unless `force`), while
+	// it was made for a claim and the cluster may still know it (unless `unclaimed`), while it has snapshots (unless `snapshots`),
+	// and always while a clone depends on it; `others` names what stands in the way. Refused means that nothing was changed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/storage/volumes/{volume} (the `DeleteVolume` operationId).
+	DeleteVolumeWithResponse(ctx context.Context, volume VolumeParam, params *DeleteVolumeParams, reqEditors ...RequestEditorFn) (*DeleteVolumeResponse, error)
+
+	// GetVolumeWithResponse One volume with all that belongs to it
+	//
+	// Joins the zvol with its target, LUN, sessions, PersistentVolume and snapshots.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/storage/volumes/{volume} (the `GetVolume` operationId).
+	GetVolumeWithResponse(ctx context.Context, volume VolumeParam, reqEditors ...RequestEditorFn) (*GetVolumeResponse, error)
+
+	// PostVolumeCloneWithBodyWithResponse Make a volume out of a snapshot
+	//
+	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+	PostVolumeCloneWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeCloneResponse, error)
+
+	// PostVolumeCloneWithResponse Make a volume out of a snapshot
+	//
+	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+	PostVolumeCloneWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeCloneResponse, error)
+
+	// PostVolumeResizeWithBodyWithResponse Let a volume grow
+	//
+	// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+	// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+	PostVolumeResizeWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeResizeResponse, error)
+
+	// PostVolumeResizeWithResponse Let a volume grow
+	//
+	// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+	// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+	PostVolumeResizeWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeResizeResponse, error)
+
+	// PostVolumeRollbackWithBodyWithResponse Put a volume back to a snapshot
+	//
+	// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+	// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+	PostVolumeRollbackWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeRollbackResponse, error)
+
+	// PostVolumeRollbackWithResponse Put a volume back to a snapshot
+	//
+	// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+	// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+	PostVolumeRollbackWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, body PostVolumeRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeRollbackResponse, error)
+
+	// PostVolumeSnapshotWithBodyWithResponse Take a snapshot of a volume
+	//
+	// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+	PostVolumeSnapshotWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeSnapshotResponse, error)
+
+	// PostVolumeSnapshotWithResponse Take a snapshot of a volume
+	//
+	// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+	PostVolumeSnapshotWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, body PostVolumeSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeSnapshotResponse, error)
+
+	// DeleteVolumeSnapshotWithResponse Delete a snapshot
+	//
+	// Refused with `in_use` while a clone depends on it, or while it was made for a VolumeSnapshot that the cluster may still know
+	// (unless `unclaimed`).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot} (the `DeleteVolumeSnapshot` operationId).
+	DeleteVolumeSnapshotWithResponse(ctx context.Context, volume VolumeParam, snapshot SnapshotParam, params *DeleteVolumeSnapshotParams, reqEditors ...RequestEditorFn) (*DeleteVolumeSnapshotResponse, error)
 
 	// ListTokensWithResponse The tokens
 	//
@@ -7420,6 +10079,1984 @@ func (r GetStatusResponse) ContentType() string {
 	return ""
 }
 
+// GetStorageResponse401Headers the declared response headers of an HTTP 401 response for GetStorage
+type GetStorageResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetStorageResponse429Headers the declared response headers of an HTTP 429 response for GetStorage
+type GetStorageResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetStorageResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StorageStatus
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStorageResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStorageResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStorageResponse) GetJSON200() *StorageStatus {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetStorageResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStorageResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStorageResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStorageResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStorageResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetStorageAdoptionResponse401Headers the declared response headers of an HTTP 401 response for GetStorageAdoption
+type GetStorageAdoptionResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetStorageAdoptionResponse429Headers the declared response headers of an HTTP 429 response for GetStorageAdoption
+type GetStorageAdoptionResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetStorageAdoptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StorageAdoption
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetStorageAdoptionResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetStorageAdoptionResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetStorageAdoptionResponse) GetJSON200() *StorageAdoption {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetStorageAdoptionResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetStorageAdoptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetStorageAdoptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetStorageAdoptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetStorageAdoptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostStorageAdoptionResponse200Headers the declared response headers of an HTTP 200 response for PostStorageAdoption
+type PostStorageAdoptionResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostStorageAdoptionResponse401Headers the declared response headers of an HTTP 401 response for PostStorageAdoption
+type PostStorageAdoptionResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostStorageAdoptionResponse429Headers the declared response headers of an HTTP 429 response for PostStorageAdoption
+type PostStorageAdoptionResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostStorageAdoptionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StorageAdopted
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostStorageAdoptionResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostStorageAdoptionResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostStorageAdoptionResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostStorageAdoptionResponse) GetJSON200() *StorageAdopted {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostStorageAdoptionResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostStorageAdoptionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostStorageAdoptionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostStorageAdoptionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostStorageAdoptionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetCSIValuesResponse401Headers the declared response headers of an HTTP 401 response for GetCSIValues
+type GetCSIValuesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetCSIValuesResponse429Headers the declared response headers of an HTTP 429 response for GetCSIValues
+type GetCSIValuesResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetCSIValuesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CSIValues
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetCSIValuesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetCSIValuesResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCSIValuesResponse) GetJSON200() *CSIValues {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCSIValuesResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCSIValuesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCSIValuesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCSIValuesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCSIValuesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetCSIValuesRevealedResponse200Headers the declared response headers of an HTTP 200 response for GetCSIValuesRevealed
+type GetCSIValuesRevealedResponse200Headers struct {
+	CacheControl string
+}
+
+// GetCSIValuesRevealedResponse401Headers the declared response headers of an HTTP 401 response for GetCSIValuesRevealed
+type GetCSIValuesRevealedResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetCSIValuesRevealedResponse429Headers the declared response headers of an HTTP 429 response for GetCSIValuesRevealed
+type GetCSIValuesRevealedResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetCSIValuesRevealedResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CSIValues
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetCSIValuesRevealedResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetCSIValuesRevealedResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetCSIValuesRevealedResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetCSIValuesRevealedResponse) GetJSON200() *CSIValues {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetCSIValuesRevealedResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetCSIValuesRevealedResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetCSIValuesRevealedResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetCSIValuesRevealedResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetCSIValuesRevealedResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListOrphansResponse401Headers the declared response headers of an HTTP 401 response for ListOrphans
+type ListOrphansResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListOrphansResponse429Headers the declared response headers of an HTTP 429 response for ListOrphans
+type ListOrphansResponse429Headers struct {
+	RetryAfter int
+}
+
+type ListOrphansResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OrphanList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListOrphansResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListOrphansResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListOrphansResponse) GetJSON200() *OrphanList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListOrphansResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListOrphansResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListOrphansResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListOrphansResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListOrphansResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostStorageRepairResponse200Headers the declared response headers of an HTTP 200 response for PostStorageRepair
+type PostStorageRepairResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostStorageRepairResponse401Headers the declared response headers of an HTTP 401 response for PostStorageRepair
+type PostStorageRepairResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostStorageRepairResponse429Headers the declared response headers of an HTTP 429 response for PostStorageRepair
+type PostStorageRepairResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostStorageRepairResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StorageRepair
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostStorageRepairResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostStorageRepairResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostStorageRepairResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostStorageRepairResponse) GetJSON200() *StorageRepair {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostStorageRepairResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostStorageRepairResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostStorageRepairResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostStorageRepairResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostStorageRepairResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListStorageSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListStorageSessions
+type ListStorageSessionsResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListStorageSessionsResponse429Headers the declared response headers of an HTTP 429 response for ListStorageSessions
+type ListStorageSessionsResponse429Headers struct {
+	RetryAfter int
+}
+
+type ListStorageSessionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *StorageSessionList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListStorageSessionsResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListStorageSessionsResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListStorageSessionsResponse) GetJSON200() *StorageSessionList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListStorageSessionsResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListStorageSessionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListStorageSessionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListStorageSessionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListStorageSessionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListVolumesResponse401Headers the declared response headers of an HTTP 401 response for ListVolumes
+type ListVolumesResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// ListVolumesResponse429Headers the declared response headers of an HTTP 429 response for ListVolumes
+type ListVolumesResponse429Headers struct {
+	RetryAfter int
+}
+
+type ListVolumesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VolumeList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListVolumesResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListVolumesResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListVolumesResponse) GetJSON200() *VolumeList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r ListVolumesResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r ListVolumesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVolumesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVolumesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVolumesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostVolumeResponse201Headers the declared response headers of an HTTP 201 response for PostVolume
+type PostVolumeResponse201Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeResponse401Headers the declared response headers of an HTTP 401 response for PostVolume
+type PostVolumeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeResponse429Headers the declared response headers of an HTTP 429 response for PostVolume
+type PostVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PostVolumeResponse201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeResponse429Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PostVolumeResponse) GetJSON201() *Volume {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteVolumeResponse401Headers the declared response headers of an HTTP 401 response for DeleteVolume
+type DeleteVolumeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteVolumeResponse429Headers the declared response headers of an HTTP 429 response for DeleteVolume
+type DeleteVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type DeleteVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteVolumeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteVolumeResponse429Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteVolumeResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetVolumeResponse401Headers the declared response headers of an HTTP 401 response for GetVolume
+type GetVolumeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetVolumeResponse429Headers the declared response headers of an HTTP 429 response for GetVolume
+type GetVolumeResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetVolumeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetVolumeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetVolumeResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetVolumeResponse) GetJSON200() *Volume {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetVolumeResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetVolumeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVolumeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVolumeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetVolumeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostVolumeCloneResponse201Headers the declared response headers of an HTTP 201 response for PostVolumeClone
+type PostVolumeCloneResponse201Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeCloneResponse401Headers the declared response headers of an HTTP 401 response for PostVolumeClone
+type PostVolumeCloneResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeCloneResponse429Headers the declared response headers of an HTTP 429 response for PostVolumeClone
+type PostVolumeCloneResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeCloneResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PostVolumeCloneResponse201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeCloneResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeCloneResponse429Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PostVolumeCloneResponse) GetJSON201() *Volume {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeCloneResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeCloneResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeCloneResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeCloneResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeCloneResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostVolumeResizeResponse200Headers the declared response headers of an HTTP 200 response for PostVolumeResize
+type PostVolumeResizeResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeResizeResponse401Headers the declared response headers of an HTTP 401 response for PostVolumeResize
+type PostVolumeResizeResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeResizeResponse429Headers the declared response headers of an HTTP 429 response for PostVolumeResize
+type PostVolumeResizeResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeResizeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostVolumeResizeResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeResizeResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeResizeResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostVolumeResizeResponse) GetJSON200() *Volume {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeResizeResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeResizeResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeResizeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeResizeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeResizeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostVolumeRollbackResponse200Headers the declared response headers of an HTTP 200 response for PostVolumeRollback
+type PostVolumeRollbackResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeRollbackResponse401Headers the declared response headers of an HTTP 401 response for PostVolumeRollback
+type PostVolumeRollbackResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeRollbackResponse429Headers the declared response headers of an HTTP 429 response for PostVolumeRollback
+type PostVolumeRollbackResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeRollbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostVolumeRollbackResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeRollbackResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeRollbackResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostVolumeRollbackResponse) GetJSON200() *Volume {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeRollbackResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeRollbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeRollbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeRollbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeRollbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostVolumeSnapshotResponse201Headers the declared response headers of an HTTP 201 response for PostVolumeSnapshot
+type PostVolumeSnapshotResponse201Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeSnapshotResponse401Headers the declared response headers of an HTTP 401 response for PostVolumeSnapshot
+type PostVolumeSnapshotResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeSnapshotResponse429Headers the declared response headers of an HTTP 429 response for PostVolumeSnapshot
+type PostVolumeSnapshotResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *VolumeSnapshot
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PostVolumeSnapshotResponse201Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeSnapshotResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeSnapshotResponse429Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r PostVolumeSnapshotResponse) GetJSON201() *VolumeSnapshot {
+	return r.JSON201
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeSnapshotResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeSnapshotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeSnapshotResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteVolumeSnapshotResponse401Headers the declared response headers of an HTTP 401 response for DeleteVolumeSnapshot
+type DeleteVolumeSnapshotResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// DeleteVolumeSnapshotResponse429Headers the declared response headers of an HTTP 429 response for DeleteVolumeSnapshot
+type DeleteVolumeSnapshotResponse429Headers struct {
+	RetryAfter int
+}
+
+type DeleteVolumeSnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteVolumeSnapshotResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteVolumeSnapshotResponse429Headers
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteVolumeSnapshotResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteVolumeSnapshotResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteVolumeSnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteVolumeSnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteVolumeSnapshotResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTokensResponse401Headers the declared response headers of an HTTP 401 response for ListTokens
 type ListTokensResponse401Headers struct {
 	WWWAuthenticate string
@@ -8268,6 +12905,349 @@ func (c *ClientWithResponses) GetStatusWithResponse(ctx context.Context, reqEdit
 		return nil, err
 	}
 	return ParseGetStatusResponse(rsp)
+}
+
+// GetStorageWithResponse How the storage backend is
+//
+// Looks at the pool, the root dataset, the kernel's iSCSI target and the endpoint of democratic-csi, and changes nothing.
+// Before phase 1 has made the root dataset `ready` is false, and `faults` say what is missing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage (the `GetStorage` operationId).
+func (c *ClientWithResponses) GetStorageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStorageResponse, error) {
+	rsp, err := c.GetStorage(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStorageResponse(rsp)
+}
+
+// GetStorageAdoptionWithResponse What an older host has that can be taken over
+//
+// Volumes and targets that a stock democratic-csi made under the same root dataset and base name. Changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/adoption (the `GetStorageAdoption` operationId).
+func (c *ClientWithResponses) GetStorageAdoptionWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetStorageAdoptionResponse, error) {
+	rsp, err := c.GetStorageAdoption(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetStorageAdoptionResponse(rsp)
+}
+
+// PostStorageAdoptionWithResponse Take over what an older host has
+//
+// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
+func (c *ClientWithResponses) PostStorageAdoptionWithResponse(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*PostStorageAdoptionResponse, error) {
+	rsp, err := c.PostStorageAdoption(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostStorageAdoptionResponse(rsp)
+}
+
+// GetCSIValuesWithResponse What democratic-csi needs, without secrets
+//
+// The manifests and the values of the two Helm releases. Where a secret belongs stands a placeholder.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/csi-values (the `GetCSIValues` operationId).
+func (c *ClientWithResponses) GetCSIValuesWithResponse(ctx context.Context, params *GetCSIValuesParams, reqEditors ...RequestEditorFn) (*GetCSIValuesResponse, error) {
+	rsp, err := c.GetCSIValues(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCSIValuesResponse(rsp)
+}
+
+// GetCSIValuesRevealedWithResponse What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+//
+// Whoever has the key can do all that the driver can (docs/storage-security.md). Each call is written into the daemon's log and
+// sent as an event, with the caller's name and without the secrets.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/csi-values/revealed (the `GetCSIValuesRevealed` operationId).
+func (c *ClientWithResponses) GetCSIValuesRevealedWithResponse(ctx context.Context, params *GetCSIValuesRevealedParams, reqEditors ...RequestEditorFn) (*GetCSIValuesRevealedResponse, error) {
+	rsp, err := c.GetCSIValuesRevealed(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetCSIValuesRevealedResponse(rsp)
+}
+
+// ListOrphansWithResponse What does not belong together
+//
+// A zvol without a target, a target without a zvol, a volume that was made half, and what else a look at both sides finds.
+// Changes nothing. What is `repairable`, `postStorageRepair` sees to; `detail` says what it would change.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/orphans (the `ListOrphans` operationId).
+func (c *ClientWithResponses) ListOrphansWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListOrphansResponse, error) {
+	rsp, err := c.ListOrphans(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListOrphansResponse(rsp)
+}
+
+// PostStorageRepairWithResponse Repair what does not belong together
+//
+// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
+// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
+func (c *ClientWithResponses) PostStorageRepairWithResponse(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*PostStorageRepairResponse, error) {
+	rsp, err := c.PostStorageRepair(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostStorageRepairResponse(rsp)
+}
+
+// ListStorageSessionsWithResponse Who is logged in to which volume
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/sessions (the `ListStorageSessions` operationId).
+func (c *ClientWithResponses) ListStorageSessionsWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListStorageSessionsResponse, error) {
+	rsp, err := c.ListStorageSessions(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListStorageSessionsResponse(rsp)
+}
+
+// ListVolumesWithResponse The volumes, by name
+//
+// A volume is one zvol below the root dataset with all that belongs to it. Detached snapshots are no volumes.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/volumes (the `ListVolumes` operationId).
+func (c *ClientWithResponses) ListVolumesWithResponse(ctx context.Context, params *ListVolumesParams, reqEditors ...RequestEditorFn) (*ListVolumesResponse, error) {
+	rsp, err := c.ListVolumes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVolumesResponse(rsp)
+}
+
+// PostVolumeWithBodyWithResponse Make a volume and export it
+//
+// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+func (c *ClientWithResponses) PostVolumeWithBodyWithResponse(ctx context.Context, params *PostVolumeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeResponse, error) {
+	rsp, err := c.PostVolumeWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeResponse(rsp)
+}
+
+// PostVolumeWithResponse Make a volume and export it
+//
+// For what is not made by a claim in the cluster. The volume is thin, and is exported with the attributes that the platform
+// says. Of two requests for one name one makes it, and the other is refused with `conflict`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes (the `PostVolume` operationId).
+func (c *ClientWithResponses) PostVolumeWithResponse(ctx context.Context, params *PostVolumeParams, body PostVolumeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeResponse, error) {
+	rsp, err := c.PostVolume(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeResponse(rsp)
+}
+
+// DeleteVolumeWithResponse Destroy a volume and what is on it
+//
+// Takes its target away and destroys the zvol. Refused with `in_use` while an initiator is logged in (unless `force`), while
+// it was made for a claim and the cluster may still know it (unless `unclaimed`), while it has snapshots (unless `snapshots`),
+// and always while a clone depends on it; `others` names what stands in the way. Refused means that nothing was changed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/storage/volumes/{volume} (the `DeleteVolume` operationId).
+func (c *ClientWithResponses) DeleteVolumeWithResponse(ctx context.Context, volume VolumeParam, params *DeleteVolumeParams, reqEditors ...RequestEditorFn) (*DeleteVolumeResponse, error) {
+	rsp, err := c.DeleteVolume(ctx, volume, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteVolumeResponse(rsp)
+}
+
+// GetVolumeWithResponse One volume with all that belongs to it
+//
+// Joins the zvol with its target, LUN, sessions, PersistentVolume and snapshots.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/storage/volumes/{volume} (the `GetVolume` operationId).
+func (c *ClientWithResponses) GetVolumeWithResponse(ctx context.Context, volume VolumeParam, reqEditors ...RequestEditorFn) (*GetVolumeResponse, error) {
+	rsp, err := c.GetVolume(ctx, volume, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVolumeResponse(rsp)
+}
+
+// PostVolumeCloneWithBodyWithResponse Make a volume out of a snapshot
+//
+// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+func (c *ClientWithResponses) PostVolumeCloneWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeCloneResponse, error) {
+	rsp, err := c.PostVolumeCloneWithBody(ctx, volume, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeCloneResponse(rsp)
+}
+
+// PostVolumeCloneWithResponse Make a volume out of a snapshot
+//
+// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
+// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
+func (c *ClientWithResponses) PostVolumeCloneWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeCloneResponse, error) {
+	rsp, err := c.PostVolumeClone(ctx, volume, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeCloneResponse(rsp)
+}
+
+// PostVolumeResizeWithBodyWithResponse Let a volume grow
+//
+// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+func (c *ClientWithResponses) PostVolumeResizeWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeResizeResponse, error) {
+	rsp, err := c.PostVolumeResizeWithBody(ctx, volume, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeResizeResponse(rsp)
+}
+
+// PostVolumeResizeWithResponse Let a volume grow
+//
+// Volumes only grow; the size that it has already is success. Initiators see the new size when they look again. A claim of
+// the cluster is grown there (its `spec.resources.requests.storage`), so that Kubernetes knows of it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/resize (the `PostVolumeResize` operationId).
+func (c *ClientWithResponses) PostVolumeResizeWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeResizeResponse, error) {
+	rsp, err := c.PostVolumeResize(ctx, volume, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeResizeResponse(rsp)
+}
+
+// PostVolumeRollbackWithBodyWithResponse Put a volume back to a snapshot
+//
+// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+func (c *ClientWithResponses) PostVolumeRollbackWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeRollbackResponse, error) {
+	rsp, err := c.PostVolumeRollbackWithBody(ctx, volume, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeRollbackResponse(rsp)
+}
+
+// PostVolumeRollbackWithResponse Put a volume back to a snapshot
+//
+// What was written since is lost. Refused with `in_use` while an initiator is logged in: it would go on with what it remembers
+// of another content; and with `conflict` when there are newer snapshots, unless `newer` gives them up too.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/rollback (the `PostVolumeRollback` operationId).
+func (c *ClientWithResponses) PostVolumeRollbackWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeRollbackParams, body PostVolumeRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeRollbackResponse, error) {
+	rsp, err := c.PostVolumeRollback(ctx, volume, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeRollbackResponse(rsp)
+}
+
+// PostVolumeSnapshotWithBodyWithResponse Take a snapshot of a volume
+//
+// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+func (c *ClientWithResponses) PostVolumeSnapshotWithBodyWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostVolumeSnapshotResponse, error) {
+	rsp, err := c.PostVolumeSnapshotWithBody(ctx, volume, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeSnapshotResponse(rsp)
+}
+
+// PostVolumeSnapshotWithResponse Take a snapshot of a volume
+//
+// As it is on the disk at this moment, as after a power failure: a file system that is mounted has to be frozen by its owner.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/snapshots (the `PostVolumeSnapshot` operationId).
+func (c *ClientWithResponses) PostVolumeSnapshotWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeSnapshotParams, body PostVolumeSnapshotJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeSnapshotResponse, error) {
+	rsp, err := c.PostVolumeSnapshot(ctx, volume, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeSnapshotResponse(rsp)
+}
+
+// DeleteVolumeSnapshotWithResponse Delete a snapshot
+//
+// Refused with `in_use` while a clone depends on it, or while it was made for a VolumeSnapshot that the cluster may still know
+// (unless `unclaimed`).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot} (the `DeleteVolumeSnapshot` operationId).
+func (c *ClientWithResponses) DeleteVolumeSnapshotWithResponse(ctx context.Context, volume VolumeParam, snapshot SnapshotParam, params *DeleteVolumeSnapshotParams, reqEditors ...RequestEditorFn) (*DeleteVolumeSnapshotResponse, error) {
+	rsp, err := c.DeleteVolumeSnapshot(ctx, volume, snapshot, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteVolumeSnapshotResponse(rsp)
 }
 
 // ListTokensWithResponse The tokens
@@ -10901,6 +15881,1912 @@ func ParseGetStatusResponse(rsp *http.Response) (*GetStatusResponse, error) {
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetStatusResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStorageResponse parses an HTTP response from a GetStorageWithResponse call
+func ParseGetStorageResponse(rsp *http.Response) (*GetStorageResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStorageResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StorageStatus
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetStorageResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStorageResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetStorageAdoptionResponse parses an HTTP response from a GetStorageAdoptionWithResponse call
+func ParseGetStorageAdoptionResponse(rsp *http.Response) (*GetStorageAdoptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetStorageAdoptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StorageAdoption
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetStorageAdoptionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetStorageAdoptionResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostStorageAdoptionResponse parses an HTTP response from a PostStorageAdoptionWithResponse call
+func ParsePostStorageAdoptionResponse(rsp *http.Response) (*PostStorageAdoptionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostStorageAdoptionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StorageAdopted
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostStorageAdoptionResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostStorageAdoptionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostStorageAdoptionResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCSIValuesResponse parses an HTTP response from a GetCSIValuesWithResponse call
+func ParseGetCSIValuesResponse(rsp *http.Response) (*GetCSIValuesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCSIValuesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CSIValues
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetCSIValuesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetCSIValuesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetCSIValuesRevealedResponse parses an HTTP response from a GetCSIValuesRevealedWithResponse call
+func ParseGetCSIValuesRevealedResponse(rsp *http.Response) (*GetCSIValuesRevealedResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetCSIValuesRevealedResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CSIValues
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetCSIValuesRevealedResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetCSIValuesRevealedResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetCSIValuesRevealedResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListOrphansResponse parses an HTTP response from a ListOrphansWithResponse call
+func ParseListOrphansResponse(rsp *http.Response) (*ListOrphansResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListOrphansResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OrphanList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListOrphansResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListOrphansResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostStorageRepairResponse parses an HTTP response from a PostStorageRepairWithResponse call
+func ParsePostStorageRepairResponse(rsp *http.Response) (*PostStorageRepairResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostStorageRepairResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StorageRepair
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostStorageRepairResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostStorageRepairResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostStorageRepairResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListStorageSessionsResponse parses an HTTP response from a ListStorageSessionsWithResponse call
+func ParseListStorageSessionsResponse(rsp *http.Response) (*ListStorageSessionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListStorageSessionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest StorageSessionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListStorageSessionsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListStorageSessionsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListVolumesResponse parses an HTTP response from a ListVolumesWithResponse call
+func ParseListVolumesResponse(rsp *http.Response) (*ListVolumesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVolumesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VolumeList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers ListVolumesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListVolumesResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeResponse parses an HTTP response from a PostVolumeWithResponse call
+func ParsePostVolumeResponse(rsp *http.Response) (*PostVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PostVolumeResponse201Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteVolumeResponse parses an HTTP response from a DeleteVolumeWithResponse call
+func ParseDeleteVolumeResponse(rsp *http.Response) (*DeleteVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteVolumeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetVolumeResponse parses an HTTP response from a GetVolumeWithResponse call
+func ParseGetVolumeResponse(rsp *http.Response) (*GetVolumeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVolumeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetVolumeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetVolumeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeCloneResponse parses an HTTP response from a PostVolumeCloneWithResponse call
+func ParsePostVolumeCloneResponse(rsp *http.Response) (*PostVolumeCloneResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeCloneResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PostVolumeCloneResponse201Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeCloneResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeCloneResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeResizeResponse parses an HTTP response from a PostVolumeResizeWithResponse call
+func ParsePostVolumeResizeResponse(rsp *http.Response) (*PostVolumeResizeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeResizeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostVolumeResizeResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeResizeResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeResizeResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeRollbackResponse parses an HTTP response from a PostVolumeRollbackWithResponse call
+func ParsePostVolumeRollbackResponse(rsp *http.Response) (*PostVolumeRollbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeRollbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostVolumeRollbackResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeRollbackResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeRollbackResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeSnapshotResponse parses an HTTP response from a PostVolumeSnapshotWithResponse call
+func ParsePostVolumeSnapshotResponse(rsp *http.Response) (*PostVolumeSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest VolumeSnapshot
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers PostVolumeSnapshotResponse201Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeSnapshotResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeSnapshotResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteVolumeSnapshotResponse parses an HTTP response from a DeleteVolumeSnapshotWithResponse call
+func ParseDeleteVolumeSnapshotResponse(rsp *http.Response) (*DeleteVolumeSnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteVolumeSnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteVolumeSnapshotResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteVolumeSnapshotResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

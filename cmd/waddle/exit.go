@@ -25,7 +25,7 @@ func exitOf(c problem.Code) int {
 		return exitUsage
 	case problem.Conflict, problem.OperationRunning, problem.AdoptionNeeded, problem.WouldCutConnection,
 		problem.Forbidden, problem.GateNotOpen, problem.NeedsNotDone, problem.NotUndoable, problem.NoPlatform, problem.PreconditionFailed,
-		problem.HostUnsuitable:
+		problem.HostUnsuitable, problem.InUse, problem.NoSpace:
 		return exitRefused
 	case problem.Unauthenticated, problem.TooManyAttempts:
 		return exitUnauthenticated

@@ -26,6 +26,8 @@ const (
 	GateNotOpen        Code = "gate_not_open"        // the gate cannot be acknowledged now
 	NeedsNotDone       Code = "needs_not_done"       // a step that this one needs is not done
 	NotUndoable        Code = "not_undoable"         // nothing to undo, or a step that cannot be undone
+	InUse              Code = "in_use"               // somebody or something still uses the volume or snapshot
+	NoSpace            Code = "no_space"             // the pool or the quota has no room for it
 	PreconditionFailed Code = "precondition_failed"  // If-Match names another revision
 	PreconditionNeeded Code = "precondition_needed"  // the call needs an If-Match
 	IdempotencyReused  Code = "idempotency_reused"   // the key was used for another request
@@ -53,7 +55,7 @@ func (c Code) Status() int {
 		return 404
 	case MethodNotAllowed:
 		return 405
-	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NeedsNotDone, NotUndoable, Interrupted:
+	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NeedsNotDone, NotUndoable, InUse, NoSpace, Interrupted:
 		return 409
 	case PreconditionFailed:
 		return 412

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,7 +22,7 @@ import (
 func TestEveryDocumentedStatusIsReached(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limits.FailedAuthentications = 100 })
 	for _, reach := range []func(*testing.T, *world){
-		withoutPlatform, writing, planning, running, confirming, rootPassword, tokens, everywhere,
+		withoutPlatform, writing, planning, running, confirming, rootPassword, storing, tokens, everywhere,
 	} {
 		reach(t, w)
 	}
@@ -168,12 +169,70 @@ func tokens(t *testing.T, w *world) {
 	c.do("DELETE", "/v1/tokens/"+body.Token.ID, "").problem(404, "not_found")
 }
 
+// storageCalls are all calls of the storage with what they need.
+func storageCalls(w *world) (calls []contract.Operation, bodies map[string]string) {
+	for _, op := range w.recorder.Operations() {
+		if strings.HasPrefix(op.Path, "/v1/storage") {
+			op.Path = filledIn(op)
+			calls = append(calls, op)
+		}
+	}
+	return calls, map[string]string{
+		"postVolume": `{"name":"some-volume","sizeBytes":16384}`, "postVolumeResize": `{"sizeBytes":32768}`,
+		"postVolumeClone": `{"name":"some-copy"}`, "postVolumeRollback": `{"snapshot":"some-snapshot","confirm":"some-volume"}`,
+		"postVolumeSnapshot": `{"name":"some-snapshot"}`,
+	}
+}
+
+func storing(_ *testing.T, w *world) {
+	c := w.root()
+	calls, bodies := storageCalls(w)
+	w.storage.absent = true
+	for _, op := range calls {
+		switch op.ID {
+		case "getStorage", "getCSIValues", "getCSIValuesRevealed":
+			c.do(op.Method, op.Path, "").want(200)
+		default:
+			c.do(op.Method, op.Path, bodies[op.ID]).problem(409, "needs_not_done")
+		}
+	}
+	w.storage.absent = false
+	good, err := os.ReadFile(w.store.Path)
+	w.must(err)
+	w.must(os.WriteFile(w.store.Path, []byte("kind: Platfrom\n"), 0o600))
+	for _, op := range calls {
+		c.do(op.Method, op.Path, bodies[op.ID]).problem(422, "invalid_platform")
+	}
+	w.must(os.Remove(w.store.Path))
+	for _, op := range calls {
+		c.do(op.Method, op.Path, bodies[op.ID]).problem(404, "no_platform")
+	}
+	w.must(os.WriteFile(w.store.Path, good, 0o600))
+	for _, id := range []string{"postVolume", "getVolume", "postVolumeResize", "postVolumeSnapshot", "postVolumeClone", "postVolumeRollback", "listVolumes",
+		"listStorageSessions", "listOrphans", "postStorageRepair", "getStorageAdoption", "postStorageAdoption", "deleteVolumeSnapshot", "deleteVolume"} {
+		op := calls[slices.IndexFunc(calls, func(op contract.Operation) bool { return op.ID == id })]
+		if r := c.do(op.Method, op.Path, bodies[id]); r.status >= 300 {
+			w.t.Errorf("%s: %d %s", id, r.status, r.body)
+		}
+	}
+}
+
+// filledIn is the operation's path with something in its places, and what it
+// cannot do without.
+func filledIn(op contract.Operation) string {
+	path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step", "{volume}", "some-volume", "{snapshot}", "some-snapshot").Replace(op.Path)
+	if op.ID == "deleteVolume" {
+		path += "?confirm=some-volume"
+	}
+	return path
+}
+
 // everywhere is what each operation answers alike.
 func everywhere(t *testing.T, w *world) {
 	root, nobody, stranger, other := w.root(), w.as(65534, 65534, gidOf(t, socketGroup)), w.with(""), w.with("waddle_wrong")
 	for _, op := range w.recorder.Operations() {
-		path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step").Replace(op.Path)
-		root.do(op.Method, path+"?nonsense=1", bodyFor(op)).problem(400, "invalid_request")
+		path := filledIn(op)
+		root.do(op.Method, strings.SplitN(path, "?", 2)[0]+"?nonsense=1", bodyFor(op)).problem(400, "invalid_request")
 		if op.HasBody {
 			root.do(op.Method, path, strings.Repeat("# long\n", 60_000)).problem(413, "too_large")
 			root.do(op.Method, path, "x", "Content-Type: text/plain").problem(415, "unsupported_media")
@@ -194,7 +253,7 @@ func everywhere(t *testing.T, w *world) {
 		}
 	}
 	for _, op := range w.recorder.Operations() {
-		path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step").Replace(op.Path)
+		path := filledIn(op)
 		if op.Scope == "" {
 			continue
 		}

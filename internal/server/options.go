@@ -50,6 +50,48 @@ type Host interface {
 	Look() (platform.Facts, error)
 }
 
+// Storage is the volumes of the cluster. Before phase 1 has made the root
+// dataset all but Status and Values answer with a NeedsNotDone problem.
+type Storage interface {
+	Volumes
+	Snapshots
+	Status(ctx context.Context) (api.StorageStatus, error)
+	Sessions(ctx context.Context) ([]api.StorageSession, error)
+	Orphans(ctx context.Context) ([]api.Orphan, error)
+	Repair(ctx context.Context) (api.StorageRepair, error)
+	Adoption(ctx context.Context) (api.StorageAdoption, error)
+	Adopt(ctx context.Context) (api.StorageAdopted, error)
+	// Values is what democratic-csi needs; with reveal the secrets are in it.
+	Values(ctx context.Context, snapshots, reveal bool) (api.CSIValues, error)
+}
+
+// Volumes makes, changes and deletes volumes. A change that has begun is
+// finished, also when ctx ends.
+type Volumes interface {
+	Volumes(ctx context.Context) ([]api.Volume, error)
+	Volume(ctx context.Context, name string) (api.Volume, error)
+	Create(ctx context.Context, r api.VolumeRequest) (api.Volume, error)
+	Resize(ctx context.Context, name string, bytes int64) (api.Volume, error)
+	Clone(ctx context.Context, volume string, r api.VolumeClone) (api.Volume, error)
+	Delete(ctx context.Context, r DeleteVolume) error
+}
+
+// DeleteVolume says how far a delete goes.
+type DeleteVolume struct {
+	Name      string
+	Force     bool // cut off who is logged in
+	Unclaimed bool // no PersistentVolume is it, says the caller
+	Snapshots bool // they go too
+}
+
+// Snapshots takes, uses and deletes snapshots of volumes.
+type Snapshots interface {
+	Snapshot(ctx context.Context, volume, name string) (api.VolumeSnapshot, error)
+	Rollback(ctx context.Context, volume string, r api.VolumeRollback) (api.Volume, error)
+	// DeleteSnapshot refuses one that was made for the cluster unless unclaimed.
+	DeleteSnapshot(ctx context.Context, volume, name string, unclaimed bool) error
+}
+
 // Phase is one of the plan's phases.
 type Phase struct {
 	Number int
@@ -72,6 +114,7 @@ type Options struct {
 	Platform PlatformStore
 	Network  Network
 	Host     Host
+	Storage  Storage
 	// RootPassword sets root's password; internal/access does.
 	RootPassword RootPassword
 	Phases       []Phase

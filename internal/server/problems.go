@@ -70,6 +70,8 @@ var titles = map[problem.Code]string{
 	problem.GateNotOpen:        "The gate cannot be confirmed now",
 	problem.NeedsNotDone:       "Something that it needs is not done",
 	problem.NotUndoable:        "There is nothing that can be undone",
+	problem.InUse:              "It is in use",
+	problem.NoSpace:            "There is no room for it",
 	problem.PreconditionFailed: "The document has changed in between",
 	problem.PreconditionNeeded: "If-Match is needed",
 	problem.IdempotencyReused:  "The idempotency key was used for another request",

@@ -48,6 +48,7 @@ type world struct {
 	tls      netip.AddrPort
 	log      *lockedBuffer
 	password string // root's
+	storage  *fakeStorage
 	stop     func() error
 
 	mu     sync.Mutex
@@ -75,7 +76,7 @@ func (b *lockedBuffer) String() string {
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
 	needRoot(t)
-	w := &world{t: t, dir: t.TempDir(), run: openDir(t), log: &lockedBuffer{}, things: map[string]bool{}}
+	w := &world{t: t, dir: t.TempDir(), run: openDir(t), log: &lockedBuffer{}, things: map[string]bool{}, storage: newFakeStorage()}
 	w.store = &platformfile.Store{Path: filepath.Join(w.dir, "platform.yaml")}
 	w.start(change...)
 	return w
@@ -118,7 +119,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, Storage: w.storage, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },

@@ -332,6 +332,36 @@ func (e StepState) Valid() bool {
 	}
 }
 
+// Defines values for VolumeState.
+const (
+	VolumeStateClashing   VolumeState = "clashing"
+	VolumeStateIncomplete VolumeState = "incomplete"
+	VolumeStateOlder      VolumeState = "older"
+	VolumeStatePrivate    VolumeState = "private"
+	VolumeStateReady      VolumeState = "ready"
+	VolumeStateUnexported VolumeState = "unexported"
+)
+
+// Valid indicates whether the value is a known member of the VolumeState enum.
+func (e VolumeState) Valid() bool {
+	switch e {
+	case VolumeStateClashing:
+		return true
+	case VolumeStateIncomplete:
+		return true
+	case VolumeStateOlder:
+		return true
+	case VolumeStatePrivate:
+		return true
+	case VolumeStateReady:
+		return true
+	case VolumeStateUnexported:
+		return true
+	default:
+		return false
+	}
+}
+
 // AcknowledgeRequest What the operator says to a gate.
 //
 // Example: {"note":"Logged in over Teleport from two machines."}
@@ -340,6 +370,39 @@ type AcknowledgeRequest struct {
 	//
 	// Example: Logged in over Teleport from two machines.
 	Note string `json:"note,omitempty,omitzero"`
+}
+
+// AdoptionCandidate A volume of an older host.
+//
+// Example: {"changes":["remove portal 0.0.0.0:3260"],"dataset":"rpool/k8s-csi/pvc-1","name":"pvc-1","sessions":1,"target":"iqn.2026-01.social.waddle:pvc-1"}
+type AdoptionCandidate struct {
+	// Changes What would be changed of its target.
+	Changes []string `json:"changes"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/pvc-1
+	Dataset string `json:"dataset"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// Problem Why it cannot be taken over now; absent when it can.
+	//
+	// Example: volume rpool/k8s-csi/v/pvc-1 has the same target name
+	Problem string `json:"problem,omitempty,omitzero"`
+
+	// Sessions How many initiators are logged in; they stay.
+	//
+	// Example: 1
+	Sessions int `json:"sessions"`
+
+	// Target The name that its target has or gets.
+	//
+	// Example: iqn.2026-01.social.waddle:pvc-1
+	Target string `json:"target,omitempty,omitzero"`
 }
 
 // AnyDocument A JSON document whose shape is described elsewhere.
@@ -365,6 +428,74 @@ type ApplyRequest struct {
 	//
 	// Example: 1
 	Through *PhaseNumber `json:"through,omitempty"`
+}
+
+// CSIManifest One Kubernetes object.
+//
+// Example: {"name":"storage-class.yaml","secret":false,"yaml":"apiVersion: storage.k8s.io/v1\nkind: StorageClass\n"}
+type CSIManifest struct {
+	// Name A file's name for it.
+	//
+	// Example: storage-class.yaml
+	Name string `json:"name"`
+
+	// Secret Whether secrets belong into it.
+	//
+	// Example: false
+	Secret bool `json:"secret"`
+
+	// Yaml The object.
+	//
+	// Example: apiVersion: storage.k8s.io/v1
+	// kind: StorageClass
+	Yaml string `json:"yaml"`
+}
+
+// CSIRelease One Helm release. Its values have no secrets.
+//
+// Example: {"chart":"democratic-csi","name":"zfs-iscsi","namespace":"democratic-csi","repository":"https://democratic-csi.github.io/charts/","values":"node:\n  enabled: false\n","version":"0.15.1"}
+type CSIRelease struct {
+	// Chart The chart.
+	//
+	// Example: democratic-csi
+	Chart string `json:"chart"`
+
+	// Name The release.
+	//
+	// Example: zfs-iscsi
+	Name string `json:"name"`
+
+	// Namespace Where it goes.
+	//
+	// Example: democratic-csi
+	Namespace string `json:"namespace"`
+
+	// Repository Where the chart is.
+	//
+	// Example: https://democratic-csi.github.io/charts/
+	Repository string `json:"repository"`
+
+	// Values The values as YAML.
+	//
+	// Example: node:
+	//   enabled: false
+	Values string `json:"values"`
+
+	// Version Its version.
+	//
+	// Example: 0.15.1
+	Version string `json:"version"`
+}
+
+// CSIValues What democratic-csi needs: the manifests in the order in which they are applied, then the Helm releases.
+//
+// Example: {"manifests":[],"releases":[]}
+type CSIValues struct {
+	// Manifests The Kubernetes objects.
+	Manifests []CSIManifest `json:"manifests"`
+
+	// Releases The Helm releases.
+	Releases []CSIRelease `json:"releases"`
 }
 
 // Caller Who asked.
@@ -932,6 +1063,16 @@ type NetworkView struct {
 	Rules []FirewallRule `json:"rules"`
 }
 
+// NewSnapshotName A name for a snapshot.
+//
+// Example: before-upgrade
+type NewSnapshotName = string
+
+// NewVolumeName A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+//
+// Example: scratch
+type NewVolumeName = string
+
 // Operation One durable run of steps.
 //
 // Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
@@ -1140,6 +1281,46 @@ type OperationSummary struct {
 	//
 	// Example: {"changed":4,"unchanged":2}
 	StepCounts map[string]int `json:"stepCounts"`
+}
+
+// Orphan One thing that does not belong together with the rest.
+//
+// Example: {"detail":"make target iqn.2026-01.social.waddle:scratch","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
+type Orphan struct {
+	// Detail What is wrong.
+	//
+	// Example: make target iqn.2026-01.social.waddle:scratch
+	Detail string `json:"detail"`
+
+	// Hint What to do where a repair does not.
+	//
+	// Example: delete one of the two
+	Hint string `json:"hint,omitempty,omitzero"`
+
+	// Kind What it is: `volume-without-target`, `target-without-volume`, `backstore-without-target`, `incomplete-volume`, `older-volume`,
+	// `clashing-volume`, `unreadable-name`, `unfinished-snapshot`; others may follow. docs/storage.md explains each.
+	//
+	//
+	// Example: volume-without-target
+	Kind string `json:"kind"`
+
+	// Object A volume, target or backstore.
+	//
+	// Example: volume rpool/k8s-csi/v/scratch
+	Object string `json:"object"`
+
+	// Repairable Whether a repair sees to it.
+	//
+	// Example: true
+	Repairable bool `json:"repairable"`
+}
+
+// OrphanList What does not belong together.
+//
+// Example: {"orphans":[]}
+type OrphanList struct {
+	// Orphans What was found.
+	Orphans []Orphan `json:"orphans"`
 }
 
 // PageToken Where the next page begins; absent on the last one. What it is made of may change.
@@ -1613,6 +1794,11 @@ type Selection struct {
 	Steps []StepID `json:"steps,omitempty,omitzero"`
 }
 
+// SnapshotName The name of a snapshot, what stands behind the `@`.
+//
+// Example: before-upgrade
+type SnapshotName = string
+
 // Status How the daemon and the host are.
 //
 // Example: {"drift":[],"listeners":[{"address":"/run/waddle/waddled.sock","network":"unix","state":"listening"}],"platform":{"name":"waddle-social","present":true,"revision":"3f1c0a9be2d4","valid":true},"running":[],"started":"2026-11-24T06:00:00Z","version":"0.1.0"}
@@ -1665,6 +1851,328 @@ type StepID = string
 // Example: changed
 type StepState string
 
+// StorageAdopted What was taken over.
+//
+// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[],"warnings":[]}
+type StorageAdopted struct {
+	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+	//
+	// Example: {"enabled":false,"foreign":[]}
+	Restore TargetcliRestore `json:"restore"`
+
+	// Volumes One for each volume that was taken over, or could not be.
+	Volumes []StorageRepaired `json:"volumes"`
+
+	// Warnings What the operator should know.
+	Warnings []string `json:"warnings"`
+}
+
+// StorageAdoption What an older host has that can be taken over.
+//
+// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[]}
+type StorageAdoption struct {
+	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+	//
+	// Example: {"enabled":false,"foreign":[]}
+	Restore TargetcliRestore `json:"restore"`
+
+	// Volumes The volumes.
+	Volumes []AdoptionCandidate `json:"volumes"`
+}
+
+// StorageCounts How much there is.
+//
+// Example: {"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":9,"snapshots":30,"targets":12,"volumes":12}
+type StorageCounts struct {
+	// ForeignBackstores Backstores of others, which are left alone.
+	//
+	// Example: 0
+	ForeignBackstores int `json:"foreignBackstores"`
+
+	// ForeignTargets Targets of others, which are left alone.
+	//
+	// Example: 0
+	ForeignTargets int `json:"foreignTargets"`
+
+	// Orphans What listOrphans lists.
+	//
+	// Example: 0
+	Orphans int `json:"orphans"`
+
+	// Sessions Initiators that are logged in.
+	//
+	// Example: 9
+	Sessions int `json:"sessions"`
+
+	// Snapshots Snapshots.
+	//
+	// Example: 30
+	Snapshots int `json:"snapshots"`
+
+	// Targets Targets of ours.
+	//
+	// Example: 12
+	Targets int `json:"targets"`
+
+	// Volumes Volumes.
+	//
+	// Example: 12
+	Volumes int `json:"volumes"`
+}
+
+// StorageDataset The root dataset with all that is below it.
+//
+// Example: {"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000}
+type StorageDataset struct {
+	// AvailableBytes What can still be written.
+	//
+	// Example: 800000000000
+	AvailableBytes int64 `json:"availableBytes,omitempty,omitzero"`
+
+	// CompressionRatio How many times smaller compression makes it.
+	//
+	// Example: 1.42
+	CompressionRatio float64 `json:"compressionRatio,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: rpool/k8s-csi
+	Name string `json:"name"`
+
+	// Present Whether phase 1 has made it. The sizes are absent before.
+	//
+	// Example: true
+	Present bool `json:"present"`
+
+	// PromisedBytes The sizes of all volumes together; they are thin.
+	//
+	// Example: 10737418240
+	PromisedBytes int64 `json:"promisedBytes,omitempty,omitzero"`
+
+	// QuotaBytes What it may take of the pool; absent when only the pool bounds it.
+	//
+	// Example: 500000000000
+	QuotaBytes int64 `json:"quotaBytes,omitempty,omitzero"`
+
+	// ReferencedBytes What the present contents of all volumes take.
+	//
+	// Example: 98304
+	ReferencedBytes int64 `json:"referencedBytes,omitempty,omitzero"`
+
+	// UsedBytes What volumes and snapshots take.
+	//
+	// Example: 1000000
+	UsedBytes int64 `json:"usedBytes,omitempty,omitzero"`
+}
+
+// StorageEndpoint The confined SSH server that democratic-csi talks to.
+//
+// Example: {"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"}
+type StorageEndpoint struct {
+	// Address Where it is served, or would be.
+	//
+	// Example: 10.10.0.1:2222
+	Address string `json:"address"`
+
+	// ClientKey The fingerprint of the one key that may log in.
+	//
+	// Example: SHA256:3nq3m1b0d3hJtq4T8kq4oO3x5l0XfHq8mEVb1Zv1x0b
+	ClientKey string `json:"clientKey,omitempty,omitzero"`
+
+	// HostKey The fingerprint of its host key.
+	//
+	// Example: SHA256:Vb1Zv1x0b2nq3m1b0d3hJtq4T8kq4oO3x5l0XfHq8mE
+	HostKey string `json:"hostKey,omitempty,omitzero"`
+
+	// Reason Why it does not serve; absent when it does.
+	//
+	// Example: the port is held by another program
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Serving Whether it takes connections.
+	//
+	// Example: true
+	Serving bool `json:"serving"`
+
+	// Since Since when.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// User The one user that it knows.
+	//
+	// Example: democratic-csi
+	User string `json:"user"`
+}
+
+// StoragePool The ZFS pool. What is absent could not be read.
+//
+// Example: {"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000}
+type StoragePool struct {
+	// AllocatedBytes How much of that is taken.
+	//
+	// Example: 200000000000
+	AllocatedBytes int64 `json:"allocatedBytes,omitempty,omitzero"`
+
+	// Fragmentation How scattered the free space is, in percent.
+	//
+	// Example: 7
+	Fragmentation int64 `json:"fragmentation,omitempty,omitzero"`
+
+	// FreeBytes How much of that is free.
+	//
+	// Example: 800000000000
+	FreeBytes int64 `json:"freeBytes,omitempty,omitzero"`
+
+	// Health ZFS's own word: ONLINE, DEGRADED, ….
+	//
+	// Example: ONLINE
+	Health string `json:"health,omitempty,omitzero"`
+
+	// Name Its name.
+	//
+	// Example: rpool
+	Name string `json:"name"`
+
+	// ReadOnly Whether nothing can be written.
+	//
+	// Example: false
+	ReadOnly bool `json:"readOnly,omitempty,omitzero"`
+
+	// SizeBytes How much it can hold.
+	//
+	// Example: 1000000000000
+	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
+}
+
+// StorageRepair What a repair has done.
+//
+// Example: {"left":[],"repaired":[]}
+type StorageRepair struct {
+	// Left What is still not as it should be.
+	Left []Orphan `json:"left"`
+
+	// Repaired One for each object that was changed, or could not be.
+	Repaired []StorageRepaired `json:"repaired"`
+}
+
+// StorageRepaired What was done with one object.
+//
+// Example: {"changes":["make portal 10.10.0.1:3260"],"object":"target iqn.2026-01.social.waddle:scratch"}
+type StorageRepaired struct {
+	// Changes What was done.
+	Changes []string `json:"changes"`
+
+	// Error Why it could not be done; absent when it was.
+	//
+	// Example: cannot make portal 10.10.0.1:3260 of target iqn.2026-01.social.waddle:scratch: the address is not on this host
+	Error string `json:"error,omitempty,omitzero"`
+
+	// Object A volume, target or backstore.
+	//
+	// Example: target iqn.2026-01.social.waddle:scratch
+	Object string `json:"object"`
+}
+
+// StorageSession One initiator that is logged in.
+//
+// Example: {"addresses":[],"initiator":"iqn.2005-03.org.open-iscsi:worker-1","state":"LOGGED_IN","target":"iqn.2026-01.social.waddle:scratch","volume":"scratch"}
+type StorageSession struct {
+	// Addresses Where it comes from. Empty when the kernel does not tell, which is so for initiators without an ACL of their own.
+	Addresses []string `json:"addresses"`
+
+	// Initiator Its iSCSI name.
+	//
+	// Example: iqn.2005-03.org.open-iscsi:worker-1
+	Initiator string `json:"initiator"`
+
+	// State The kernel's word, LOGGED_IN when all is well.
+	//
+	// Example: LOGGED_IN
+	State string `json:"state"`
+
+	// Target The target's name.
+	//
+	// Example: iqn.2026-01.social.waddle:scratch
+	Target string `json:"target"`
+
+	// Volume The volume; absent when the target has none.
+	//
+	// Example: scratch
+	Volume string `json:"volume,omitempty,omitzero"`
+}
+
+// StorageSessionList Who is logged in to which volume.
+//
+// Example: {"sessions":[]}
+type StorageSessionList struct {
+	// Sessions The sessions.
+	Sessions []StorageSession `json:"sessions"`
+}
+
+// StorageStatus How the storage backend is. Sizes are bytes.
+//
+// Example: {"counts":{"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":0,"snapshots":0,"targets":1,"volumes":1},"dataset":{"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000},"endpoint":{"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"},"faults":[],"pool":{"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000},"ready":true,"targets":{"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}}
+type StorageStatus struct {
+	// Counts How much there is.
+	//
+	// Example: {"foreignBackstores":0,"foreignTargets":0,"orphans":0,"sessions":9,"snapshots":30,"targets":12,"volumes":12}
+	Counts StorageCounts `json:"counts"`
+
+	// Dataset The root dataset with all that is below it.
+	//
+	// Example: {"availableBytes":800000000000,"compressionRatio":1.42,"name":"rpool/k8s-csi","present":true,"promisedBytes":10737418240,"referencedBytes":98304,"usedBytes":1000000}
+	Dataset StorageDataset `json:"dataset"`
+
+	// Endpoint The confined SSH server that democratic-csi talks to.
+	//
+	// Example: {"address":"10.10.0.1:2222","serving":true,"user":"democratic-csi"}
+	Endpoint StorageEndpoint `json:"endpoint"`
+
+	// Faults What is missing, wrong, or could not be read.
+	Faults []string `json:"faults"`
+
+	// Pool The ZFS pool. What is absent could not be read.
+	//
+	// Example: {"freeBytes":800000000000,"health":"ONLINE","name":"rpool","sizeBytes":1000000000000}
+	Pool StoragePool `json:"pool"`
+
+	// Ready Whether volumes can be made and exported.
+	//
+	// Example: true
+	Ready bool `json:"ready"`
+
+	// Targets How volumes are exported.
+	//
+	// Example: {"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}
+	Targets StorageTargets `json:"targets"`
+}
+
+// StorageTargets How volumes are exported.
+//
+// Example: {"chap":"none","iqnBase":"iqn.2026-01.social.waddle","portal":"10.10.0.1:3260"}
+type StorageTargets struct {
+	// Chap How initiators authenticate: none, oneWay or mutual.
+	//
+	// Example: none
+	Chap string `json:"chap"`
+
+	// Fault Why the kernel's iSCSI target cannot be used; absent when it can.
+	//
+	// Example: the kernel's iSCSI target is not ready
+	Fault string `json:"fault,omitempty,omitzero"`
+
+	// IqnBase What the names of all targets start with.
+	//
+	// Example: iqn.2026-01.social.waddle
+	IqnBase string `json:"iqnBase"`
+
+	// Portal Where they are served.
+	//
+	// Example: 10.10.0.1:3260
+	Portal string `json:"portal"`
+}
+
 // TLS What a caller needs to trust the TLS listener.
 //
 // Example: {"caFile":"/var/lib/waddle/tls/ca.crt","caFingerprint":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","names":["10.10.0.1","localhost"],"notAfter":"2027-02-22T06:00:00Z"}
@@ -1693,6 +2201,24 @@ type TLS struct {
 	//
 	// Example: 2027-02-22T06:00:00Z
 	NotAfter time.Time `json:"notAfter"`
+}
+
+// TargetcliRestore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
+//
+// Example: {"enabled":false,"foreign":[]}
+type TargetcliRestore struct {
+	// Enabled Whether a boot starts it.
+	//
+	// Example: false
+	Enabled bool `json:"enabled"`
+
+	// Foreign What that file has besides what waddle makes from its volumes. As long as there is any, the restore is left on.
+	Foreign []string `json:"foreign"`
+
+	// Saved The file that it restores; absent when there is none.
+	//
+	// Example: /etc/rtslib-fb-target/saveconfig.json
+	Saved string `json:"saved,omitempty,omitzero"`
 }
 
 // Token A token without its secret.
@@ -1814,6 +2340,332 @@ type Version struct {
 	Version string `json:"version"`
 }
 
+// Volume One volume with all that belongs to it. Sizes are bytes.
+//
+// Example: {"blockBytes":16384,"compressionRatio":2,"created":"2026-11-24T06:00:00Z","dataset":"rpool/k8s-csi/v/scratch","faults":[],"logicalBytes":2097152,"name":"scratch","referencedBytes":524288,"sessions":[],"sizeBytes":10737418240,"snapshotBytes":524288,"snapshots":[],"state":"ready","usedBytes":1048576}
+type Volume struct {
+	// BlockBytes The block size; sizes are multiples of it.
+	//
+	// Example: 16384
+	BlockBytes int64 `json:"blockBytes"`
+
+	// CompressionRatio How many times smaller compression makes it.
+	//
+	// Example: 2
+	CompressionRatio float64 `json:"compressionRatio"`
+
+	// Created When it was made.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/v/scratch
+	Dataset string `json:"dataset"`
+
+	// Device The path of its device on the host.
+	//
+	// Example: /dev/zvol/rpool/k8s-csi/v/scratch
+	Device string `json:"device,omitempty,omitzero"`
+
+	// Faults What is wrong with it.
+	Faults []string `json:"faults"`
+
+	// LogicalBytes What it would take without compression.
+	//
+	// Example: 2097152
+	LogicalBytes int64 `json:"logicalBytes"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// Origin The snapshot that it is a clone of.
+	//
+	// Example: rpool/k8s-csi/v/db@before-upgrade
+	Origin string `json:"origin,omitempty,omitzero"`
+
+	// PersistentVolume The PersistentVolume that it was made for; absent when it was made for none.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	PersistentVolume string `json:"persistentVolume,omitempty,omitzero"`
+
+	// ReferencedBytes What its present content takes.
+	//
+	// Example: 524288
+	ReferencedBytes int64 `json:"referencedBytes"`
+
+	// ReservedBytes What is set aside for it; absent when it is thin.
+	//
+	// Example: 10737418240
+	ReservedBytes int64 `json:"reservedBytes,omitempty,omitzero"`
+
+	// Sessions Who is logged in.
+	Sessions []StorageSession `json:"sessions"`
+
+	// SizeBytes What an initiator sees.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// SnapshotBytes What would be free without its snapshots.
+	//
+	// Example: 524288
+	SnapshotBytes int64 `json:"snapshotBytes"`
+
+	// Snapshots Its snapshots, the oldest first.
+	Snapshots []VolumeSnapshot `json:"snapshots"`
+
+	// State How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+	// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+	// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+	//
+	//
+	// Example: ready
+	State VolumeState `json:"state"`
+
+	// Target The iSCSI target that exports a volume.
+	//
+	// Example: {"backstore":"scratch","enabled":true,"iqn":"iqn.2026-01.social.waddle:scratch","lun":0,"portals":["10.10.0.1:3260"]}
+	Target *VolumeTarget `json:"target,omitempty"`
+
+	// UsedBytes What it takes with its snapshots.
+	//
+	// Example: 1048576
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeClone A volume that is to be made out of a snapshot.
+//
+// Example: {"name":"copy","snapshot":"before-upgrade"}
+type VolumeClone struct {
+	// Name A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+	//
+	// Example: scratch
+	Name NewVolumeName `json:"name"`
+
+	// Private Without a target.
+	//
+	// Example: false
+	Private bool `json:"private,omitempty,omitzero"`
+
+	// Snapshot The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Snapshot SnapshotName `json:"snapshot,omitempty,omitzero"`
+}
+
+// VolumeList One page of volumes, by name.
+//
+// Example: {"volumes":[]}
+type VolumeList struct {
+	// Next Where the next page begins; absent on the last one. What it is made of may change.
+	//
+	// Example: 01JD8Q2S0ZK4
+	Next PageToken `json:"next,omitempty,omitzero"`
+
+	// Volumes The volumes.
+	Volumes []VolumeSummary `json:"volumes"`
+}
+
+// VolumeName The name of a volume, the last component of its dataset.
+//
+// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+type VolumeName = string
+
+// VolumeRequest A volume that is to be made.
+//
+// Example: {"name":"scratch","sizeBytes":10737418240}
+type VolumeRequest struct {
+	// Name A name for a volume. It becomes a part of an iSCSI name, so it is lower case.
+	//
+	// Example: scratch
+	Name NewVolumeName `json:"name"`
+
+	// Private Without a target.
+	//
+	// Example: false
+	Private bool `json:"private,omitempty,omitzero"`
+
+	// SizeBytes A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+	//
+	// Example: 10737418240
+	SizeBytes VolumeSize `json:"sizeBytes"`
+}
+
+// VolumeResize How large a volume should be.
+//
+// Example: {"sizeBytes":21474836480}
+type VolumeResize struct {
+	// SizeBytes A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+	//
+	// Example: 10737418240
+	SizeBytes VolumeSize `json:"sizeBytes"`
+}
+
+// VolumeRollback Where a volume should go back to.
+//
+// Example: {"confirm":"scratch","snapshot":"before-upgrade"}
+type VolumeRollback struct {
+	// Confirm The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Confirm VolumeName `json:"confirm"`
+
+	// Newer Give up the snapshots that are newer.
+	//
+	// Example: false
+	Newer bool `json:"newer,omitempty,omitzero"`
+
+	// Snapshot The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Snapshot SnapshotName `json:"snapshot"`
+}
+
+// VolumeSize A size in bytes, a multiple of the volume's block size, which is 16384 unless the volume says something else.
+//
+// Example: 10737418240
+type VolumeSize = int64
+
+// VolumeSnapshot One snapshot of a volume. Sizes are bytes.
+//
+// Example: {"created":"2026-11-24T06:00:00Z","name":"before-upgrade","referencedBytes":1048576,"usedBytes":524288}
+type VolumeSnapshot struct {
+	// Claim The VolumeSnapshotContent that it was made for; absent when it was made for none.
+	//
+	// Example: snapshot-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Claim string `json:"claim,omitempty,omitzero"`
+
+	// Clones The volumes that were made out of it, which keep it from being deleted.
+	Clones []string `json:"clones,omitempty,omitzero"`
+
+	// Created When it was taken.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Name The name of a snapshot, what stands behind the `@`.
+	//
+	// Example: before-upgrade
+	Name SnapshotName `json:"name"`
+
+	// ReferencedBytes What its content takes.
+	//
+	// Example: 1048576
+	ReferencedBytes int64 `json:"referencedBytes"`
+
+	// SizeBytes The volume's size when it was taken.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
+
+	// UsedBytes What would be free without it.
+	//
+	// Example: 524288
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeSnapshotRequest A snapshot that is to be taken.
+//
+// Example: {"name":"before-upgrade"}
+type VolumeSnapshotRequest struct {
+	// Name A name for a snapshot.
+	//
+	// Example: before-upgrade
+	Name NewSnapshotName `json:"name"`
+}
+
+// VolumeState How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+//
+// Example: ready
+type VolumeState string
+
+// VolumeSummary One volume in short. Sizes are bytes.
+//
+// Example: {"created":"2026-11-24T06:00:00Z","dataset":"rpool/k8s-csi/v/scratch","name":"scratch","sessions":1,"sizeBytes":10737418240,"snapshots":2,"state":"ready","usedBytes":1048576}
+type VolumeSummary struct {
+	// Created When it was made.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Created time.Time `json:"created"`
+
+	// Dataset The zvol.
+	//
+	// Example: rpool/k8s-csi/v/scratch
+	Dataset string `json:"dataset"`
+
+	// Name The name of a volume, the last component of its dataset.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	Name VolumeName `json:"name"`
+
+	// PersistentVolume The PersistentVolume that it was made for; absent when it was made for none.
+	//
+	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+	PersistentVolume string `json:"persistentVolume,omitempty,omitzero"`
+
+	// Sessions How many initiators are logged in.
+	//
+	// Example: 1
+	Sessions int `json:"sessions"`
+
+	// SizeBytes What an initiator sees.
+	//
+	// Example: 10737418240
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// Snapshots How many snapshots it has.
+	//
+	// Example: 2
+	Snapshots int `json:"snapshots"`
+
+	// State How a volume is doing. `ready`: its target is as it should be. `incomplete`: democratic-csi was stopped in the middle of making
+	// it. `unexported`: its target is missing or says something else; a repair makes it right. `private`: made without a target.
+	// `older`: an older host's; adoption takes it over. `clashing`: another volume has the same target name.
+	//
+	//
+	// Example: ready
+	State VolumeState `json:"state"`
+
+	// UsedBytes What it takes with its snapshots.
+	//
+	// Example: 1048576
+	UsedBytes int64 `json:"usedBytes"`
+}
+
+// VolumeTarget The iSCSI target that exports a volume.
+//
+// Example: {"backstore":"scratch","enabled":true,"iqn":"iqn.2026-01.social.waddle:scratch","lun":0,"portals":["10.10.0.1:3260"]}
+type VolumeTarget struct {
+	// Backstore The name of its backstore.
+	//
+	// Example: scratch
+	Backstore string `json:"backstore,omitempty,omitzero"`
+
+	// Enabled Whether initiators may log in.
+	//
+	// Example: true
+	Enabled bool `json:"enabled"`
+
+	// Iqn Its name.
+	//
+	// Example: iqn.2026-01.social.waddle:scratch
+	Iqn string `json:"iqn"`
+
+	// Lun The number of the volume's LUN.
+	//
+	// Example: 0
+	Lun int `json:"lun"`
+
+	// Portals Where it is served.
+	Portals []string `json:"portals"`
+}
+
 // ForceParam Whether to go on.
 //
 // Example: false
@@ -1848,6 +2700,16 @@ type PhaseParam = PhaseNumber
 //
 // Example: 192.0.2.10 51234 203.0.113.10 22
 type SSHConnectionParam = string
+
+// SnapshotParam The name of a snapshot, what stands behind the `@`.
+//
+// Example: before-upgrade
+type SnapshotParam = SnapshotName
+
+// VolumeParam The name of a volume, the last component of its dataset.
+//
+// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
+type VolumeParam = VolumeName
 
 // WaitParam How long to wait, such as 30s or 5m.
 //
@@ -2041,6 +2903,107 @@ type PutPlatformParams struct {
 	WaddleSSHConnection *SSHConnectionParam `json:"Waddle-SSH-Connection,omitempty"`
 }
 
+// PostStorageAdoptionParams defines parameters for PostStorageAdoption.
+type PostStorageAdoptionParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetCSIValuesParams defines parameters for GetCSIValues.
+type GetCSIValuesParams struct {
+	// Snapshots Whether the cluster has the CRDs and the controller for snapshots. Without them the driver would crash.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// GetCSIValuesRevealedParams defines parameters for GetCSIValuesRevealed.
+type GetCSIValuesRevealedParams struct {
+	// Snapshots Whether the cluster has the CRDs and the controller for snapshots. Without them the driver would crash.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// PostStorageRepairParams defines parameters for PostStorageRepair.
+type PostStorageRepairParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// ListVolumesParams defines parameters for ListVolumes.
+type ListVolumesParams struct {
+	// State Only volumes in this state. May be given several times.
+	State []VolumeState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit How many at most.
+	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Page The `next` of the page before.
+	Page *PageToken `form:"page,omitempty" json:"page,omitempty"`
+}
+
+// PostVolumeParams defines parameters for PostVolume.
+type PostVolumeParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteVolumeParams defines parameters for DeleteVolume.
+type DeleteVolumeParams struct {
+	// Confirm The volume's name once more.
+	Confirm VolumeName `form:"confirm" json:"confirm"`
+
+	// Force Cut off the initiators that are logged in; what they have not written yet is lost.
+	Force *bool `form:"force,omitempty" json:"force,omitempty"`
+
+	// Unclaimed The caller has looked: no PersistentVolume of the cluster is this volume.
+	Unclaimed *bool `form:"unclaimed,omitempty" json:"unclaimed,omitempty"`
+
+	// Snapshots Destroy the volume's snapshots with it.
+	Snapshots *bool `form:"snapshots,omitempty" json:"snapshots,omitempty"`
+}
+
+// PostVolumeCloneParams defines parameters for PostVolumeClone.
+type PostVolumeCloneParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeResizeParams defines parameters for PostVolumeResize.
+type PostVolumeResizeParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeRollbackParams defines parameters for PostVolumeRollback.
+type PostVolumeRollbackParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVolumeSnapshotParams defines parameters for PostVolumeSnapshot.
+type PostVolumeSnapshotParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteVolumeSnapshotParams defines parameters for DeleteVolumeSnapshot.
+type DeleteVolumeSnapshotParams struct {
+	// Unclaimed The caller has looked: no VolumeSnapshotContent of the cluster is this snapshot.
+	Unclaimed *bool `form:"unclaimed,omitempty" json:"unclaimed,omitempty"`
+}
+
 // PostTokenParams defines parameters for PostToken.
 type PostTokenParams struct {
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
@@ -2063,6 +3026,21 @@ type PostStepAcknowledgeJSONRequestBody = AcknowledgeRequest
 
 // PostPhaseUndoJSONRequestBody defines body for PostPhaseUndo for application/json ContentType.
 type PostPhaseUndoJSONRequestBody = UndoRequest
+
+// PostVolumeJSONRequestBody defines body for PostVolume for application/json ContentType.
+type PostVolumeJSONRequestBody = VolumeRequest
+
+// PostVolumeCloneJSONRequestBody defines body for PostVolumeClone for application/json ContentType.
+type PostVolumeCloneJSONRequestBody = VolumeClone
+
+// PostVolumeResizeJSONRequestBody defines body for PostVolumeResize for application/json ContentType.
+type PostVolumeResizeJSONRequestBody = VolumeResize
+
+// PostVolumeRollbackJSONRequestBody defines body for PostVolumeRollback for application/json ContentType.
+type PostVolumeRollbackJSONRequestBody = VolumeRollback
+
+// PostVolumeSnapshotJSONRequestBody defines body for PostVolumeSnapshot for application/json ContentType.
+type PostVolumeSnapshotJSONRequestBody = VolumeSnapshotRequest
 
 // PostTokenJSONRequestBody defines body for PostToken for application/json ContentType.
 type PostTokenJSONRequestBody = TokenRequest
@@ -2144,6 +3122,57 @@ type ServerInterface interface {
 	// GetStatus How the daemon and the host are
 	// (GET /v1/status)
 	GetStatus(w http.ResponseWriter, r *http.Request)
+	// GetStorage How the storage backend is
+	// (GET /v1/storage)
+	GetStorage(w http.ResponseWriter, r *http.Request)
+	// GetStorageAdoption What an older host has that can be taken over
+	// (GET /v1/storage/adoption)
+	GetStorageAdoption(w http.ResponseWriter, r *http.Request)
+	// PostStorageAdoption Take over what an older host has
+	// (POST /v1/storage/adoption)
+	PostStorageAdoption(w http.ResponseWriter, r *http.Request, params PostStorageAdoptionParams)
+	// GetCSIValues What democratic-csi needs, without secrets
+	// (GET /v1/storage/csi-values)
+	GetCSIValues(w http.ResponseWriter, r *http.Request, params GetCSIValuesParams)
+	// GetCSIValuesRevealed What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+	// (GET /v1/storage/csi-values/revealed)
+	GetCSIValuesRevealed(w http.ResponseWriter, r *http.Request, params GetCSIValuesRevealedParams)
+	// ListOrphans What does not belong together
+	// (GET /v1/storage/orphans)
+	ListOrphans(w http.ResponseWriter, r *http.Request)
+	// PostStorageRepair Repair what does not belong together
+	// (POST /v1/storage/repair)
+	PostStorageRepair(w http.ResponseWriter, r *http.Request, params PostStorageRepairParams)
+	// ListStorageSessions Who is logged in to which volume
+	// (GET /v1/storage/sessions)
+	ListStorageSessions(w http.ResponseWriter, r *http.Request)
+	// ListVolumes The volumes, by name
+	// (GET /v1/storage/volumes)
+	ListVolumes(w http.ResponseWriter, r *http.Request, params ListVolumesParams)
+	// PostVolume Make a volume and export it
+	// (POST /v1/storage/volumes)
+	PostVolume(w http.ResponseWriter, r *http.Request, params PostVolumeParams)
+	// DeleteVolume Destroy a volume and what is on it
+	// (DELETE /v1/storage/volumes/{volume})
+	DeleteVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam, params DeleteVolumeParams)
+	// GetVolume One volume with all that belongs to it
+	// (GET /v1/storage/volumes/{volume})
+	GetVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam)
+	// PostVolumeClone Make a volume out of a snapshot
+	// (POST /v1/storage/volumes/{volume}/clone)
+	PostVolumeClone(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeCloneParams)
+	// PostVolumeResize Let a volume grow
+	// (POST /v1/storage/volumes/{volume}/resize)
+	PostVolumeResize(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeResizeParams)
+	// PostVolumeRollback Put a volume back to a snapshot
+	// (POST /v1/storage/volumes/{volume}/rollback)
+	PostVolumeRollback(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeRollbackParams)
+	// PostVolumeSnapshot Take a snapshot of a volume
+	// (POST /v1/storage/volumes/{volume}/snapshots)
+	PostVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeSnapshotParams)
+	// DeleteVolumeSnapshot Delete a snapshot
+	// (DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot})
+	DeleteVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, snapshot SnapshotParam, params DeleteVolumeSnapshotParams)
 	// ListTokens The tokens
 	// (GET /v1/tokens)
 	ListTokens(w http.ResponseWriter, r *http.Request)
@@ -2309,6 +3338,108 @@ func (_ Unimplemented) PostPlatformValidate(w http.ResponseWriter, r *http.Reque
 // GetStatus How the daemon and the host are
 // (GET /v1/status)
 func (_ Unimplemented) GetStatus(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetStorage How the storage backend is
+// (GET /v1/storage)
+func (_ Unimplemented) GetStorage(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetStorageAdoption What an older host has that can be taken over
+// (GET /v1/storage/adoption)
+func (_ Unimplemented) GetStorageAdoption(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostStorageAdoption Take over what an older host has
+// (POST /v1/storage/adoption)
+func (_ Unimplemented) PostStorageAdoption(w http.ResponseWriter, r *http.Request, params PostStorageAdoptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetCSIValues What democratic-csi needs, without secrets
+// (GET /v1/storage/csi-values)
+func (_ Unimplemented) GetCSIValues(w http.ResponseWriter, r *http.Request, params GetCSIValuesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetCSIValuesRevealed What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+// (GET /v1/storage/csi-values/revealed)
+func (_ Unimplemented) GetCSIValuesRevealed(w http.ResponseWriter, r *http.Request, params GetCSIValuesRevealedParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListOrphans What does not belong together
+// (GET /v1/storage/orphans)
+func (_ Unimplemented) ListOrphans(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostStorageRepair Repair what does not belong together
+// (POST /v1/storage/repair)
+func (_ Unimplemented) PostStorageRepair(w http.ResponseWriter, r *http.Request, params PostStorageRepairParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListStorageSessions Who is logged in to which volume
+// (GET /v1/storage/sessions)
+func (_ Unimplemented) ListStorageSessions(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListVolumes The volumes, by name
+// (GET /v1/storage/volumes)
+func (_ Unimplemented) ListVolumes(w http.ResponseWriter, r *http.Request, params ListVolumesParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolume Make a volume and export it
+// (POST /v1/storage/volumes)
+func (_ Unimplemented) PostVolume(w http.ResponseWriter, r *http.Request, params PostVolumeParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteVolume Destroy a volume and what is on it
+// (DELETE /v1/storage/volumes/{volume})
+func (_ Unimplemented) DeleteVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam, params DeleteVolumeParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetVolume One volume with all that belongs to it
+// (GET /v1/storage/volumes/{volume})
+func (_ Unimplemented) GetVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolumeClone Make a volume out of a snapshot
+// (POST /v1/storage/volumes/{volume}/clone)
+func (_ Unimplemented) PostVolumeClone(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeCloneParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolumeResize Let a volume grow
+// (POST /v1/storage/volumes/{volume}/resize)
+func (_ Unimplemented) PostVolumeResize(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeResizeParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolumeRollback Put a volume back to a snapshot
+// (POST /v1/storage/volumes/{volume}/rollback)
+func (_ Unimplemented) PostVolumeRollback(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeRollbackParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolumeSnapshot Take a snapshot of a volume
+// (POST /v1/storage/volumes/{volume}/snapshots)
+func (_ Unimplemented) PostVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeSnapshotParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteVolumeSnapshot Delete a snapshot
+// (DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot})
+func (_ Unimplemented) DeleteVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, snapshot SnapshotParam, params DeleteVolumeSnapshotParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3253,6 +4384,668 @@ func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// GetStorage operation middleware
+func (siw *ServerInterfaceWrapper) GetStorage(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStorage(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetStorageAdoption operation middleware
+func (siw *ServerInterfaceWrapper) GetStorageAdoption(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStorageAdoption(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostStorageAdoption operation middleware
+func (siw *ServerInterfaceWrapper) PostStorageAdoption(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostStorageAdoptionParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostStorageAdoption(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetCSIValues operation middleware
+func (siw *ServerInterfaceWrapper) GetCSIValues(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCSIValuesParams
+
+	// ------------- Optional query parameter "snapshots" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "snapshots", r.URL.Query(), &params.Snapshots, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "snapshots"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshots", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetCSIValues(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetCSIValuesRevealed operation middleware
+func (siw *ServerInterfaceWrapper) GetCSIValuesRevealed(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCSIValuesRevealedParams
+
+	// ------------- Optional query parameter "snapshots" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "snapshots", r.URL.Query(), &params.Snapshots, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "snapshots"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshots", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetCSIValuesRevealed(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListOrphans operation middleware
+func (siw *ServerInterfaceWrapper) ListOrphans(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListOrphans(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostStorageRepair operation middleware
+func (siw *ServerInterfaceWrapper) PostStorageRepair(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostStorageRepairParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostStorageRepair(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListStorageSessions operation middleware
+func (siw *ServerInterfaceWrapper) ListStorageSessions(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListStorageSessions(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListVolumes operation middleware
+func (siw *ServerInterfaceWrapper) ListVolumes(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListVolumesParams
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListVolumes(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVolume operation middleware
+func (siw *ServerInterfaceWrapper) PostVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolume(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteVolume operation middleware
+func (siw *ServerInterfaceWrapper) DeleteVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVolumeParams
+
+	// ------------- Required query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "confirm", r.URL.Query(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "confirm"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "confirm", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "force", r.URL.Query(), &params.Force, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "force"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "force", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "unclaimed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "unclaimed", r.URL.Query(), &params.Unclaimed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "unclaimed"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "unclaimed", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "snapshots" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "snapshots", r.URL.Query(), &params.Snapshots, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "snapshots"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshots", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteVolume(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetVolume operation middleware
+func (siw *ServerInterfaceWrapper) GetVolume(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetVolume(w, r, volume)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVolumeClone operation middleware
+func (siw *ServerInterfaceWrapper) PostVolumeClone(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeCloneParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolumeClone(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVolumeResize operation middleware
+func (siw *ServerInterfaceWrapper) PostVolumeResize(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeResizeParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolumeResize(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVolumeRollback operation middleware
+func (siw *ServerInterfaceWrapper) PostVolumeRollback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeRollbackParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolumeRollback(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVolumeSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) PostVolumeSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeSnapshotParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolumeSnapshot(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteVolumeSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) DeleteVolumeSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "snapshot" -------------
+	var snapshot SnapshotParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "snapshot", chi.URLParam(r, "snapshot"), &snapshot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshot", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVolumeSnapshotParams
+
+	// ------------- Optional query parameter "unclaimed" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "unclaimed", r.URL.Query(), &params.Unclaimed, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "unclaimed"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "unclaimed", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteVolumeSnapshot(w, r, volume, snapshot, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListTokens operation middleware
 func (siw *ServerInterfaceWrapper) ListTokens(w http.ResponseWriter, r *http.Request) {
 
@@ -3538,6 +5331,57 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/network", wrapper.GetNetwork)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage", wrapper.GetStorage)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/volumes", wrapper.ListVolumes)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes", wrapper.PostVolume)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/storage/volumes/{volume}", wrapper.DeleteVolume)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/volumes/{volume}", wrapper.GetVolume)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/resize", wrapper.PostVolumeResize)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/clone", wrapper.PostVolumeClone)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/rollback", wrapper.PostVolumeRollback)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/snapshots", wrapper.PostVolumeSnapshot)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/storage/volumes/{volume}/snapshots/{snapshot}", wrapper.DeleteVolumeSnapshot)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/sessions", wrapper.ListStorageSessions)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/orphans", wrapper.ListOrphans)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/repair", wrapper.PostStorageRepair)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/adoption", wrapper.GetStorageAdoption)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/adoption", wrapper.PostStorageAdoption)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/csi-values", wrapper.GetCSIValues)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/storage/csi-values/revealed", wrapper.GetCSIValuesRevealed)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/tokens", wrapper.ListTokens)
@@ -7143,6 +8987,2793 @@ func (response GetStatusdefaultApplicationProblemPlusJSONResponse) VisitGetStatu
 	return err
 }
 
+type GetStorageRequestObject struct {
+}
+
+type GetStorageResponseObject interface {
+	VisitGetStorageResponse(w http.ResponseWriter) error
+}
+
+type GetStorage200JSONResponse StorageStatus
+
+func (response GetStorage200JSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage400ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage401ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage403ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage404ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage422ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorage429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorage429ApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStoragedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStoragedefaultApplicationProblemPlusJSONResponse) VisitGetStorageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoptionRequestObject struct {
+}
+
+type GetStorageAdoptionResponseObject interface {
+	VisitGetStorageAdoptionResponse(w http.ResponseWriter) error
+}
+
+type GetStorageAdoption200JSONResponse StorageAdoption
+
+func (response GetStorageAdoption200JSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption400ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption401ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption403ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption404ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption409ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption422ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoption429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetStorageAdoption429ApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStorageAdoptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetStorageAdoptiondefaultApplicationProblemPlusJSONResponse) VisitGetStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoptionRequestObject struct {
+	Params PostStorageAdoptionParams
+}
+
+type PostStorageAdoptionResponseObject interface {
+	VisitPostStorageAdoptionResponse(w http.ResponseWriter) error
+}
+
+type PostStorageAdoption200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostStorageAdoption200JSONResponse struct {
+	Body    StorageAdopted
+	Headers PostStorageAdoption200ResponseHeaders
+}
+
+func (response PostStorageAdoption200JSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption400ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption401ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption403ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption404ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption409ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption422ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageAdoption429ApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostStorageAdoptiondefaultApplicationProblemPlusJSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRequestObject struct {
+	Params GetCSIValuesParams
+}
+
+type GetCSIValuesResponseObject interface {
+	VisitGetCSIValuesResponse(w http.ResponseWriter) error
+}
+
+type GetCSIValues200JSONResponse CSIValues
+
+func (response GetCSIValues200JSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues400ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues401ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues403ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues404ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues422ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValues429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValues429ApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCSIValuesdefaultApplicationProblemPlusJSONResponse) VisitGetCSIValuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealedRequestObject struct {
+	Params GetCSIValuesRevealedParams
+}
+
+type GetCSIValuesRevealedResponseObject interface {
+	VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error
+}
+
+type GetCSIValuesRevealed200ResponseHeaders struct {
+	CacheControl string
+}
+
+type GetCSIValuesRevealed200JSONResponse struct {
+	Body    CSIValues
+	Headers GetCSIValuesRevealed200ResponseHeaders
+}
+
+func (response GetCSIValuesRevealed200JSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", fmt.Sprint(response.Headers.CacheControl))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed400ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed401ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed403ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed404ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed422ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealed429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetCSIValuesRevealed429ApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCSIValuesRevealeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCSIValuesRevealeddefaultApplicationProblemPlusJSONResponse) VisitGetCSIValuesRevealedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphansRequestObject struct {
+}
+
+type ListOrphansResponseObject interface {
+	VisitListOrphansResponse(w http.ResponseWriter) error
+}
+
+type ListOrphans200JSONResponse OrphanList
+
+func (response ListOrphans200JSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans400ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans401ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans403ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans404ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans409ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans422ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphans429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response ListOrphans429ApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListOrphansdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListOrphansdefaultApplicationProblemPlusJSONResponse) VisitListOrphansResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepairRequestObject struct {
+	Params PostStorageRepairParams
+}
+
+type PostStorageRepairResponseObject interface {
+	VisitPostStorageRepairResponse(w http.ResponseWriter) error
+}
+
+type PostStorageRepair200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostStorageRepair200JSONResponse struct {
+	Body    StorageRepair
+	Headers PostStorageRepair200ResponseHeaders
+}
+
+func (response PostStorageRepair200JSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair400ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair401ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair403ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair404ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair409ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair422ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostStorageRepair429ApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepairdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostStorageRepairdefaultApplicationProblemPlusJSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessionsRequestObject struct {
+}
+
+type ListStorageSessionsResponseObject interface {
+	VisitListStorageSessionsResponse(w http.ResponseWriter) error
+}
+
+type ListStorageSessions200JSONResponse StorageSessionList
+
+func (response ListStorageSessions200JSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions400ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions401ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions403ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions404ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions409ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions422ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessions429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response ListStorageSessions429ApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStorageSessionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListStorageSessionsdefaultApplicationProblemPlusJSONResponse) VisitListStorageSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumesRequestObject struct {
+	Params ListVolumesParams
+}
+
+type ListVolumesResponseObject interface {
+	VisitListVolumesResponse(w http.ResponseWriter) error
+}
+
+type ListVolumes200JSONResponse VolumeList
+
+func (response ListVolumes200JSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes400ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes401ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes403ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes404ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes409ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes422ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumes429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVolumes429ApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVolumesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVolumesdefaultApplicationProblemPlusJSONResponse) VisitListVolumesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRequestObject struct {
+	Params PostVolumeParams
+	Body   *PostVolumeJSONRequestBody
+}
+
+type PostVolumeResponseObject interface {
+	VisitPostVolumeResponse(w http.ResponseWriter) error
+}
+
+type PostVolume201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolume201JSONResponse struct {
+	Body    Volume
+	Headers PostVolume201ResponseHeaders
+}
+
+func (response PostVolume201JSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume400ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume401ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume403ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume404ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume409ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume413ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume415ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume422ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolume429ApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumedefaultApplicationProblemPlusJSONResponse) VisitPostVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params DeleteVolumeParams
+}
+
+type DeleteVolumeResponseObject interface {
+	VisitDeleteVolumeResponse(w http.ResponseWriter) error
+}
+
+type DeleteVolume204Response struct {
+}
+
+func (response DeleteVolume204Response) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume400ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume401ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume403ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume404ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume409ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume422ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolume429ApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteVolumedefaultApplicationProblemPlusJSONResponse) VisitDeleteVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolumeRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+}
+
+type GetVolumeResponseObject interface {
+	VisitGetVolumeResponse(w http.ResponseWriter) error
+}
+
+type GetVolume200JSONResponse Volume
+
+func (response GetVolume200JSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume400ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume401ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume403ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume404ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume409ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume422ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolume429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetVolume429ApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVolumedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetVolumedefaultApplicationProblemPlusJSONResponse) VisitGetVolumeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeCloneRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params PostVolumeCloneParams
+	Body   *PostVolumeCloneJSONRequestBody
+}
+
+type PostVolumeCloneResponseObject interface {
+	VisitPostVolumeCloneResponse(w http.ResponseWriter) error
+}
+
+type PostVolumeClone201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolumeClone201JSONResponse struct {
+	Body    Volume
+	Headers PostVolumeClone201ResponseHeaders
+}
+
+func (response PostVolumeClone201JSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone400ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone401ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone403ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone404ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone409ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone413ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone415ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone422ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClone429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeClone429ApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeClonedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumeClonedefaultApplicationProblemPlusJSONResponse) VisitPostVolumeCloneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResizeRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params PostVolumeResizeParams
+	Body   *PostVolumeResizeJSONRequestBody
+}
+
+type PostVolumeResizeResponseObject interface {
+	VisitPostVolumeResizeResponse(w http.ResponseWriter) error
+}
+
+type PostVolumeResize200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolumeResize200JSONResponse struct {
+	Body    Volume
+	Headers PostVolumeResize200ResponseHeaders
+}
+
+func (response PostVolumeResize200JSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize400ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize401ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize403ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize404ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize409ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize413ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize415ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize422ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResize429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeResize429ApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeResizedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumeResizedefaultApplicationProblemPlusJSONResponse) VisitPostVolumeResizeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollbackRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params PostVolumeRollbackParams
+	Body   *PostVolumeRollbackJSONRequestBody
+}
+
+type PostVolumeRollbackResponseObject interface {
+	VisitPostVolumeRollbackResponse(w http.ResponseWriter) error
+}
+
+type PostVolumeRollback200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolumeRollback200JSONResponse struct {
+	Body    Volume
+	Headers PostVolumeRollback200ResponseHeaders
+}
+
+func (response PostVolumeRollback200JSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback400ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback401ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback403ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback404ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback409ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback413ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback415ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback422ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollback429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeRollback429ApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeRollbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumeRollbackdefaultApplicationProblemPlusJSONResponse) VisitPostVolumeRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshotRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params PostVolumeSnapshotParams
+	Body   *PostVolumeSnapshotJSONRequestBody
+}
+
+type PostVolumeSnapshotResponseObject interface {
+	VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error
+}
+
+type PostVolumeSnapshot201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolumeSnapshot201JSONResponse struct {
+	Body    VolumeSnapshot
+	Headers PostVolumeSnapshot201ResponseHeaders
+}
+
+func (response PostVolumeSnapshot201JSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot400ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot401ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot403ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot404ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot409ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot413ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot415ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot422ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshot429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeSnapshot429ApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumeSnapshotdefaultApplicationProblemPlusJSONResponse) VisitPostVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshotRequestObject struct {
+	Volume   VolumeParam   `json:"volume"`
+	Snapshot SnapshotParam `json:"snapshot"`
+	Params   DeleteVolumeSnapshotParams
+}
+
+type DeleteVolumeSnapshotResponseObject interface {
+	VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error
+}
+
+type DeleteVolumeSnapshot204Response struct {
+}
+
+func (response DeleteVolumeSnapshot204Response) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteVolumeSnapshot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot400ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot401ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot403ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot404ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot409ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot422ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshot429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVolumeSnapshot429ApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVolumeSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteVolumeSnapshotdefaultApplicationProblemPlusJSONResponse) VisitDeleteVolumeSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListTokensRequestObject struct {
 }
 
@@ -7723,6 +12354,57 @@ type StrictServerInterface interface {
 	// GetStatus How the daemon and the host are
 	// (GET /v1/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
+	// GetStorage How the storage backend is
+	// (GET /v1/storage)
+	GetStorage(ctx context.Context, request GetStorageRequestObject) (GetStorageResponseObject, error)
+	// GetStorageAdoption What an older host has that can be taken over
+	// (GET /v1/storage/adoption)
+	GetStorageAdoption(ctx context.Context, request GetStorageAdoptionRequestObject) (GetStorageAdoptionResponseObject, error)
+	// PostStorageAdoption Take over what an older host has
+	// (POST /v1/storage/adoption)
+	PostStorageAdoption(ctx context.Context, request PostStorageAdoptionRequestObject) (PostStorageAdoptionResponseObject, error)
+	// GetCSIValues What democratic-csi needs, without secrets
+	// (GET /v1/storage/csi-values)
+	GetCSIValues(ctx context.Context, request GetCSIValuesRequestObject) (GetCSIValuesResponseObject, error)
+	// GetCSIValuesRevealed What democratic-csi needs, with the endpoint's client key and the CHAP secrets
+	// (GET /v1/storage/csi-values/revealed)
+	GetCSIValuesRevealed(ctx context.Context, request GetCSIValuesRevealedRequestObject) (GetCSIValuesRevealedResponseObject, error)
+	// ListOrphans What does not belong together
+	// (GET /v1/storage/orphans)
+	ListOrphans(ctx context.Context, request ListOrphansRequestObject) (ListOrphansResponseObject, error)
+	// PostStorageRepair Repair what does not belong together
+	// (POST /v1/storage/repair)
+	PostStorageRepair(ctx context.Context, request PostStorageRepairRequestObject) (PostStorageRepairResponseObject, error)
+	// ListStorageSessions Who is logged in to which volume
+	// (GET /v1/storage/sessions)
+	ListStorageSessions(ctx context.Context, request ListStorageSessionsRequestObject) (ListStorageSessionsResponseObject, error)
+	// ListVolumes The volumes, by name
+	// (GET /v1/storage/volumes)
+	ListVolumes(ctx context.Context, request ListVolumesRequestObject) (ListVolumesResponseObject, error)
+	// PostVolume Make a volume and export it
+	// (POST /v1/storage/volumes)
+	PostVolume(ctx context.Context, request PostVolumeRequestObject) (PostVolumeResponseObject, error)
+	// DeleteVolume Destroy a volume and what is on it
+	// (DELETE /v1/storage/volumes/{volume})
+	DeleteVolume(ctx context.Context, request DeleteVolumeRequestObject) (DeleteVolumeResponseObject, error)
+	// GetVolume One volume with all that belongs to it
+	// (GET /v1/storage/volumes/{volume})
+	GetVolume(ctx context.Context, request GetVolumeRequestObject) (GetVolumeResponseObject, error)
+	// PostVolumeClone Make a volume out of a snapshot
+	// (POST /v1/storage/volumes/{volume}/clone)
+	PostVolumeClone(ctx context.Context, request PostVolumeCloneRequestObject) (PostVolumeCloneResponseObject, error)
+	// PostVolumeResize Let a volume grow
+	// (POST /v1/storage/volumes/{volume}/resize)
+	PostVolumeResize(ctx context.Context, request PostVolumeResizeRequestObject) (PostVolumeResizeResponseObject, error)
+	// PostVolumeRollback Put a volume back to a snapshot
+	// (POST /v1/storage/volumes/{volume}/rollback)
+	PostVolumeRollback(ctx context.Context, request PostVolumeRollbackRequestObject) (PostVolumeRollbackResponseObject, error)
+	// PostVolumeSnapshot Take a snapshot of a volume
+	// (POST /v1/storage/volumes/{volume}/snapshots)
+	PostVolumeSnapshot(ctx context.Context, request PostVolumeSnapshotRequestObject) (PostVolumeSnapshotResponseObject, error)
+	// DeleteVolumeSnapshot Delete a snapshot
+	// (DELETE /v1/storage/volumes/{volume}/snapshots/{snapshot})
+	DeleteVolumeSnapshot(ctx context.Context, request DeleteVolumeSnapshotRequestObject) (DeleteVolumeSnapshotResponseObject, error)
 	// ListTokens The tokens
 	// (GET /v1/tokens)
 	ListTokens(ctx context.Context, request ListTokensRequestObject) (ListTokensResponseObject, error)
@@ -8455,6 +13137,482 @@ func (sh *strictHandler) GetStatus(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetStatusResponseObject); ok {
 		if err := validResponse.VisitGetStatusResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStorage operation middleware
+func (sh *strictHandler) GetStorage(w http.ResponseWriter, r *http.Request) {
+	var request GetStorageRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStorage(ctx, request.(GetStorageRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStorage")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStorageResponseObject); ok {
+		if err := validResponse.VisitGetStorageResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStorageAdoption operation middleware
+func (sh *strictHandler) GetStorageAdoption(w http.ResponseWriter, r *http.Request) {
+	var request GetStorageAdoptionRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStorageAdoption(ctx, request.(GetStorageAdoptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStorageAdoption")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStorageAdoptionResponseObject); ok {
+		if err := validResponse.VisitGetStorageAdoptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostStorageAdoption operation middleware
+func (sh *strictHandler) PostStorageAdoption(w http.ResponseWriter, r *http.Request, params PostStorageAdoptionParams) {
+	var request PostStorageAdoptionRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostStorageAdoption(ctx, request.(PostStorageAdoptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostStorageAdoption")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostStorageAdoptionResponseObject); ok {
+		if err := validResponse.VisitPostStorageAdoptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCSIValues operation middleware
+func (sh *strictHandler) GetCSIValues(w http.ResponseWriter, r *http.Request, params GetCSIValuesParams) {
+	var request GetCSIValuesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCSIValues(ctx, request.(GetCSIValuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCSIValues")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetCSIValuesResponseObject); ok {
+		if err := validResponse.VisitGetCSIValuesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCSIValuesRevealed operation middleware
+func (sh *strictHandler) GetCSIValuesRevealed(w http.ResponseWriter, r *http.Request, params GetCSIValuesRevealedParams) {
+	var request GetCSIValuesRevealedRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCSIValuesRevealed(ctx, request.(GetCSIValuesRevealedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCSIValuesRevealed")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetCSIValuesRevealedResponseObject); ok {
+		if err := validResponse.VisitGetCSIValuesRevealedResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListOrphans operation middleware
+func (sh *strictHandler) ListOrphans(w http.ResponseWriter, r *http.Request) {
+	var request ListOrphansRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListOrphans(ctx, request.(ListOrphansRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListOrphans")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListOrphansResponseObject); ok {
+		if err := validResponse.VisitListOrphansResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostStorageRepair operation middleware
+func (sh *strictHandler) PostStorageRepair(w http.ResponseWriter, r *http.Request, params PostStorageRepairParams) {
+	var request PostStorageRepairRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostStorageRepair(ctx, request.(PostStorageRepairRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostStorageRepair")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostStorageRepairResponseObject); ok {
+		if err := validResponse.VisitPostStorageRepairResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListStorageSessions operation middleware
+func (sh *strictHandler) ListStorageSessions(w http.ResponseWriter, r *http.Request) {
+	var request ListStorageSessionsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStorageSessions(ctx, request.(ListStorageSessionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStorageSessions")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListStorageSessionsResponseObject); ok {
+		if err := validResponse.VisitListStorageSessionsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListVolumes operation middleware
+func (sh *strictHandler) ListVolumes(w http.ResponseWriter, r *http.Request, params ListVolumesParams) {
+	var request ListVolumesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVolumes(ctx, request.(ListVolumesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVolumes")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListVolumesResponseObject); ok {
+		if err := validResponse.VisitListVolumesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolume operation middleware
+func (sh *strictHandler) PostVolume(w http.ResponseWriter, r *http.Request, params PostVolumeParams) {
+	var request PostVolumeRequestObject
+
+	request.Params = params
+
+	var body PostVolumeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolume(ctx, request.(PostVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeResponseObject); ok {
+		if err := validResponse.VisitPostVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteVolume operation middleware
+func (sh *strictHandler) DeleteVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam, params DeleteVolumeParams) {
+	var request DeleteVolumeRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVolume(ctx, request.(DeleteVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteVolumeResponseObject); ok {
+		if err := validResponse.VisitDeleteVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVolume operation middleware
+func (sh *strictHandler) GetVolume(w http.ResponseWriter, r *http.Request, volume VolumeParam) {
+	var request GetVolumeRequestObject
+
+	request.Volume = volume
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVolume(ctx, request.(GetVolumeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVolume")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetVolumeResponseObject); ok {
+		if err := validResponse.VisitGetVolumeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolumeClone operation middleware
+func (sh *strictHandler) PostVolumeClone(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeCloneParams) {
+	var request PostVolumeCloneRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	var body PostVolumeCloneJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolumeClone(ctx, request.(PostVolumeCloneRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolumeClone")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeCloneResponseObject); ok {
+		if err := validResponse.VisitPostVolumeCloneResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolumeResize operation middleware
+func (sh *strictHandler) PostVolumeResize(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeResizeParams) {
+	var request PostVolumeResizeRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	var body PostVolumeResizeJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolumeResize(ctx, request.(PostVolumeResizeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolumeResize")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeResizeResponseObject); ok {
+		if err := validResponse.VisitPostVolumeResizeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolumeRollback operation middleware
+func (sh *strictHandler) PostVolumeRollback(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeRollbackParams) {
+	var request PostVolumeRollbackRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	var body PostVolumeRollbackJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolumeRollback(ctx, request.(PostVolumeRollbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolumeRollback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeRollbackResponseObject); ok {
+		if err := validResponse.VisitPostVolumeRollbackResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolumeSnapshot operation middleware
+func (sh *strictHandler) PostVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeSnapshotParams) {
+	var request PostVolumeSnapshotRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	var body PostVolumeSnapshotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolumeSnapshot(ctx, request.(PostVolumeSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolumeSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeSnapshotResponseObject); ok {
+		if err := validResponse.VisitPostVolumeSnapshotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteVolumeSnapshot operation middleware
+func (sh *strictHandler) DeleteVolumeSnapshot(w http.ResponseWriter, r *http.Request, volume VolumeParam, snapshot SnapshotParam, params DeleteVolumeSnapshotParams) {
+	var request DeleteVolumeSnapshotRequestObject
+
+	request.Volume = volume
+	request.Snapshot = snapshot
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVolumeSnapshot(ctx, request.(DeleteVolumeSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVolumeSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteVolumeSnapshotResponseObject); ok {
+		if err := validResponse.VisitDeleteVolumeSnapshotResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
