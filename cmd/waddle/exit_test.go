@@ -35,6 +35,8 @@ var exits = map[problem.Code]int{
 	problem.GateNotOpen:        exitRefused,
 	problem.NeedsNotDone:       exitRefused,
 	problem.NotUndoable:        exitRefused,
+	problem.InUse:              exitRefused,
+	problem.NoSpace:            exitRefused,
 	problem.PreconditionFailed: exitRefused,
 	problem.HostUnsuitable:     exitRefused,
 	problem.Unauthenticated:    exitUnauthenticated,
