@@ -1313,6 +1313,11 @@ type Orphan struct {
 	//
 	// Example: true
 	Repairable bool `json:"repairable"`
+
+	// Volume The volume's name; absent when there is none.
+	//
+	// Example: scratch
+	Volume string `json:"volume,omitempty,omitzero"`
 }
 
 // OrphanList What does not belong together.

@@ -70,6 +70,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Engine:          p.engine,
 		Platform:        p.store,
 		Network:         networkView{network},
+		Storage:         storageAPI{p.storage},
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
 		RootPassword:    rootPassword{p.access},
 		Phases:          phases(),

@@ -44,7 +44,7 @@ func TestAnOperatorsVolumeIsMadeExportedGrownAndDeleted(t *testing.T) {
 	if len(all) != 1 || all[0].Volume != "data" {
 		t.Fatalf("sessions %+v", all)
 	}
-	p := refused(t, b.Delete(ctx, DeleteRequest{Name: "data"}), problem.Conflict)
+	p := refused(t, b.Delete(ctx, DeleteRequest{Name: "data"}), problem.InUse)
 	if !slices.Equal(p.Others, []string{node}) || !strings.Contains(p.Hint, "--force") {
 		t.Errorf("refused with %+v", p)
 	}
@@ -89,24 +89,25 @@ func TestWhatCannotBeIsRefusedAndChangesNothing(t *testing.T) {
 		{"a name that cannot be part of an IQN", create("a_b", 16*mib), problem.InvalidRequest},
 		{"a size of 0", create("x", 0), problem.InvalidRequest},
 		{"a size that is no multiple of the block", create("x", 16*mib+512), problem.InvalidRequest},
-		{"a size beyond the pool", create("x", 1<<50), problem.Conflict},
+		{"a size beyond the pool", create("x", 1<<50), problem.NoSpace},
 		{"a volume that would shrink", second(b.Resize(ctx, "data", 16*mib)), problem.InvalidRequest},
 		{"a volume that is not there", second(b.Resize(ctx, "nothing", 16*mib)), problem.NotFound},
-		{"growing beyond the pool", second(b.Resize(ctx, "data", 1<<50)), problem.Conflict},
+		{"growing beyond the pool", second(b.Resize(ctx, "data", 1<<50)), problem.NoSpace},
 		{"a snapshot of a name that is there", secondSnapshot(b.Snapshot(ctx, "data", "one")), problem.Conflict},
 		{"a snapshot with an at sign in its name", secondSnapshot(b.Snapshot(ctx, "data", "a@b")), problem.InvalidRequest},
+		{"a snapshot of a name that the driver keeps for itself", secondSnapshot(b.Snapshot(ctx, "data", "volume-source-for-volume-pvc-1")), problem.InvalidRequest},
 		{"a snapshot that is not there", b.DeleteSnapshot(ctx, "data", "nothing"), problem.NotFound},
-		{"a snapshot that a clone is made of", b.DeleteSnapshot(ctx, "data", "one"), problem.Conflict},
+		{"a snapshot that a clone is made of", b.DeleteSnapshot(ctx, "data", "one"), problem.InUse},
 		{"a clone of a name that is there", second(b.Clone(ctx, CloneRequest{Volume: "data", Snapshot: "one", Name: "pvc-1"})), problem.Conflict},
 		{"a rollback over a newer snapshot", second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"})), problem.Conflict},
 		{"a rollback under a session", second(b.Rollback(ctx, RollbackRequest{Volume: "copy", Snapshot: "one"})), problem.NotFound},
-		{"the delete of a volume that Kubernetes knows", b.Delete(ctx, DeleteRequest{Name: "pvc-1", Force: true, Snapshots: true}), problem.Conflict},
-		{"the delete of a volume with clones, whatever is asked", b.Delete(ctx, DeleteRequest{Name: "data", Force: true, Unclaimed: true, Snapshots: true}), problem.Conflict},
-		{"the delete of a volume with a session", b.Delete(ctx, DeleteRequest{Name: "copy", Snapshots: true}), problem.Conflict},
+		{"the delete of a volume that Kubernetes knows", b.Delete(ctx, DeleteRequest{Name: "pvc-1", Force: true, Snapshots: true}), problem.InUse},
+		{"the delete of a volume with clones, whatever is asked", b.Delete(ctx, DeleteRequest{Name: "data", Force: true, Unclaimed: true, Snapshots: true}), problem.InUse},
+		{"the delete of a volume with a session", b.Delete(ctx, DeleteRequest{Name: "copy", Snapshots: true}), problem.InUse},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			p := refused(t, row.err, row.code)
-			if p.Hint == "" && row.code == problem.Conflict {
+			if p.Hint == "" && row.code != problem.InvalidRequest {
 				t.Errorf("no hint: %s", p.Detail)
 			}
 			if len(p.Detail) > 600 {
@@ -139,7 +140,7 @@ func TestARollbackKeepsTheTargetAndIsRefusedUnderASession(t *testing.T) {
 	}
 	h.login("data")
 	_, err = b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"})
-	refused(t, err, problem.Conflict)
+	refused(t, err, problem.InUse)
 	if v, err = b.Volume(ctx, "data"); err != nil || len(v.Target.Sessions) != 1 {
 		t.Errorf("the session is gone: %+v %v", v, err)
 	}
@@ -178,7 +179,7 @@ func TestBeforePhase1EveryCallSaysWhatToApply(t *testing.T) {
 	_, repair := b.Repair(ctx)
 	_, adopt := b.Adopt(ctx)
 	for _, err := range []error{volumes, create, orphans, repair, adopt, b.Delete(ctx, DeleteRequest{Name: "data"}), b.Ready(ctx)} {
-		if p := refused(t, err, problem.NeedsNotDone); !strings.Contains(p.Hint, "phase apply 1") {
+		if p := refused(t, err, problem.NeedsNotDone); !strings.Contains(p.Hint, "apply --through 1") {
 			t.Errorf("hint %q", p.Hint)
 		}
 	}

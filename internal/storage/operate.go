@@ -170,12 +170,20 @@ func (b *Backend) Resize(ctx context.Context, name string, size uint64) (Volume,
 	return b.Volume(ctx, e.info.Name.String())
 }
 
+// helperPrefix is that of the snapshots that democratic-csi makes and deletes
+// beside those that were asked for.
+const helperPrefix = "volume-source-for-"
+
 // Snapshot takes a snapshot of a volume. What the initiator has in its memory is
 // not in it: it is as after a power failure.
 func (b *Backend) Snapshot(ctx context.Context, volume, name string) (Snapshot, error) {
 	e, err := b.one(ctx, volume)
 	if err != nil {
 		return Snapshot{}, err
+	}
+	if strings.HasPrefix(name, helperPrefix) {
+		return Snapshot{}, problem.New(problem.InvalidRequest, "choose another name",
+			"cannot take snapshot %s: democratic-csi deletes snapshots of such names together with what it makes from them", short(name))
 	}
 	s, err := e.info.Name.Snapshot(name)
 	if err != nil {
@@ -312,7 +320,7 @@ func joined(err, again error) error {
 // refuseDelete says what stands in the way of a delete.
 func refuseDelete(v Volume, r DeleteRequest) error {
 	refuse := func(others []string, hint, format string, args ...any) error {
-		p := problem.New(problem.Conflict, hint, "cannot delete volume %s: %s", v.Name, fmt.Sprintf(format, args...))
+		p := problem.New(problem.InUse, hint, "cannot delete volume %s: %s", v.Name, fmt.Sprintf(format, args...))
 		p.Others = others
 		return p
 	}
@@ -400,7 +408,7 @@ func badName(err error) error {
 // noRoom is a refusal of the account.
 func noRoom(err error, format string, args ...any) error {
 	if grammar.IsRefusal(err) {
-		return problem.Wrap(problem.Conflict, err, "delete volumes, or raise spec.storage.quota", format, args...)
+		return problem.Wrap(problem.NoSpace, err, "delete volumes, or raise spec.storage.quota", format, args...)
 	}
 	return classified(err, format, args...)
 }

@@ -107,6 +107,9 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	return st, err
 }
 
+// Platform returns the document as it is now.
+func (s *Service) Platform() (*platform.Platform, error) { return s.o.Platform() }
+
 // Secrets are what democratic-csi's configuration needs beside the platform. They
 // are made when they are not there.
 func (s *Service) Secrets() (values.Secrets, error) {

@@ -24,6 +24,7 @@ type Volume struct {
 	State       State
 	Faults      []string // what is wrong with it, in sentences; empty when nothing is
 	Size        uint64   // what the initiator sees
+	Block       uint64   // sizes are multiples of it
 	Used        uint64   // what it takes of the pool, snapshots included
 	Referenced  uint64   // what its present data takes
 	Logical     uint64   // the same before compression

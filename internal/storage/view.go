@@ -141,7 +141,7 @@ func (b *Backend) view(ctx context.Context, w *world, e *entry) (Volume, error) 
 	i := e.info
 	v := Volume{
 		Name: i.Name.Base(), Dataset: i.Name.String(), Legacy: e.legacy, Device: e.device,
-		Size: i.VolumeSize, Used: i.Used, Referenced: i.Referenced, Logical: i.LogicalUsed, BySnapshots: i.UsedBySnapshots,
+		Size: i.VolumeSize, Block: i.VolumeBlock, Used: i.Used, Referenced: i.Referenced, Logical: i.LogicalUsed, BySnapshots: i.UsedBySnapshots,
 		Reserved: i.RefReservation, Compression: i.CompressionRatio, Created: i.Created, Origin: i.Origin.String(),
 		Snapshots: w.snapshotsOf(i.Name),
 	}
@@ -238,19 +238,19 @@ func classified(err error, format string, args ...any) error {
 	case errors.Is(err, zfs.ErrExist):
 		code, hint = problem.Conflict, "choose another name"
 	case errors.Is(err, zfs.ErrBusy):
-		code, hint = problem.Conflict, "something has it open or holds it; see waddle storage show, and zfs holds"
+		code, hint = problem.InUse, "something has it open or holds it; see waddle storage show, and zfs holds"
 	case errors.Is(err, zfs.ErrDependents):
-		code, hint = problem.Conflict, "delete the clones first"
+		code, hint = problem.InUse, "delete the clones first"
 	case errors.Is(err, zfs.ErrNewer):
 		code, hint = problem.Conflict, "roll back with the newer snapshots destroyed, if they may go"
 	case errors.Is(err, iscsi.ErrInUse):
-		code, hint = problem.Conflict, "log the initiators out, or force it and lose what they have not written yet"
+		code, hint = problem.InUse, "log the initiators out, or force it and lose what they have not written yet"
 	case errors.Is(err, iscsi.ErrClaimed):
 		code, hint = problem.Conflict, "something else on this host has the device; see targetcli ls"
 	case errors.Is(err, iscsi.ErrStuck):
 		code, hint = problem.Unavailable, "the kernel waits for an initiator; look at dmesg, a reboot ends it"
 	case errors.Is(err, zfs.ErrNoSpace):
-		code, hint = problem.Conflict, "delete volumes or snapshots, or raise spec.storage.quota"
+		code, hint = problem.NoSpace, "delete volumes or snapshots, or raise spec.storage.quota"
 	case errors.Is(err, zfs.ErrShrink), errors.Is(err, zfs.ErrInvalid):
 		code = problem.InvalidRequest
 	default:

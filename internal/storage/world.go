@@ -172,7 +172,7 @@ func (w *world) find(name string) (*entry, error) {
 // notReady gives the errors of a host on which phase 1 has not been applied the
 // words of an operator.
 func (b *Backend) notReady(err error) error {
-	const hint = "apply phase 1 first: waddle phase apply 1"
+	const hint = "apply phase 1 first: waddle apply --through 1"
 	switch {
 	case errors.Is(err, zfs.ErrNotExist):
 		return problem.Wrap(problem.NeedsNotDone, err, hint, "dataset %s is not there", b.zfs.Root())
