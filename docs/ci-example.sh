@@ -163,6 +163,20 @@ root_password() {
 	jq '{setAt}' "$tmp/body"
 }
 
+# change METHOD PATH JSON NAME: a change that is no operation; its answer is the
+# object that was changed.
+change() {
+	call "$1" "$2" --header 'Content-Type: application/json' --data-binary "$3" --header "Idempotency-Key: $(key "$4")"
+	body
+}
+
+# csi_secrets keeps the endpoint's client key off the screen and out of the log.
+csi_secrets() {
+	call GET /v1/storage/csi-values/revealed
+	(umask 077 && jq -r '.manifests[] | "---\n" + .yaml' "$tmp/body" >"$1")
+	jq -r '.manifests[] | .name + (if .secret then " (secret)" else "" end)' "$tmp/body"
+}
+
 usage() {
 	sed -n 's/^\t\([a-z-]*\)) .*# /\1 /p' "$0"
 }
@@ -196,6 +210,23 @@ case $command in
 	cancel) call POST "/v1/operations/$1/cancel?wait=1m" --header "Idempotency-Key: $(key "cancel-$1")" && body ;; # ID: stop after the running step
 	events) with_token --no-buffer --max-time "${1:-60}" --header 'Last-Event-ID: 0' "$WADDLE_SERVER/v1/events" || [ $? -eq 28 ] ;; # [SECONDS]: all events
 	network) call GET /v1/network && body ;; # as seen and as wanted
+	storage) call GET /v1/storage && body ;; # how the storage is
+	volumes) call GET "/v1/storage/volumes?limit=${1:-200}" && body ;; # [HOW MANY]: by name
+	volume-create) change POST /v1/storage/volumes "$(jq -cn --arg name "$1" --argjson bytes "$2" '{name: $name, sizeBytes: $bytes}')" "create-$1" ;; # VOLUME BYTES: make it and export it
+	volume) call GET "/v1/storage/volumes/$1" && body ;; # VOLUME: with target, sessions and snapshots
+	volume-resize) change POST "/v1/storage/volumes/$1/resize" "$(jq -cn --argjson bytes "$2" '{sizeBytes: $bytes}')" "resize-$1-$2" ;; # VOLUME BYTES: let it grow
+	volume-snapshot) change POST "/v1/storage/volumes/$1/snapshots" "$(jq -cn --arg name "$2" '{name: $name}')" "snapshot-$1-$2" ;; # VOLUME NAME: take a snapshot
+	volume-rollback) change POST "/v1/storage/volumes/$1/rollback" "$(jq -cn --arg volume "$1" --arg name "$2" '{snapshot: $name, confirm: $volume}')" "rollback-$1-$2" ;; # VOLUME NAME: put it back to a snapshot
+	volume-clone) change POST "/v1/storage/volumes/$1/clone" "$(jq -cn --arg name "$2" --arg snapshot "$3" '{name: $name, snapshot: $snapshot}')" "clone-$1-$2" ;; # VOLUME NEW SNAPSHOT: a volume out of a snapshot
+	volume-delete) call DELETE "/v1/storage/volumes/$1?confirm=$2" && echo "volume $1 is deleted" ;; # VOLUME VOLUME: destroy it; the name twice
+	snapshot-delete) call DELETE "/v1/storage/volumes/$1/snapshots/$2" && echo "snapshot $2 of volume $1 is deleted" ;; # VOLUME NAME: delete a snapshot
+	sessions) call GET /v1/storage/sessions && body ;; # who is logged in to which volume
+	orphans) call GET /v1/storage/orphans && body ;; # what does not belong together
+	repair) call POST /v1/storage/repair --header "Idempotency-Key: $(key repair)" && body ;; # repair that
+	adoption) call GET /v1/storage/adoption && body ;; # what an older host has
+	adopt) call POST /v1/storage/adoption --header "Idempotency-Key: $(key adopt)" && body ;; # take that over
+	csi-values) call GET /v1/storage/csi-values && body ;; # what democratic-csi needs
+	csi-secrets) csi_secrets "$@" ;; # FILE: the manifests with the secrets, into FILE
 	tokens) call GET /v1/tokens && body ;; # who may call
 	token-create) token_create "$@" ;; # NAME SCOPE FILE: a token, its secret into FILE
 	token-revoke) call DELETE "/v1/tokens/$1" ;; # ID: dead at once

@@ -147,7 +147,10 @@ func TestTheScriptOfTheDocumentationDoesAllThatWaddleDoes(t *testing.T) {
 		{"version"}, {"status"}, {"validate", file}, {"put", file}, {"platform"}, {"platform-json"}, {"schema"}, {"host"},
 		{"plan", "1"}, {"phases"}, {"phase", "1"}, {"run", "1"}, {"operations"}, {"operation", "op-00000001"}, {"watch", "op-00000001"},
 		{"cancel", "op-00000001"}, {"acknowledge", "2", "teleport.vm", "seen"}, {"undo-plan", "1"}, {"undo", "1"}, {"events", "1"},
-		{"network"}, {"tokens"}, {"metrics"}, {"contract"}, {"help"},
+		{"storage"}, {"volumes"}, {"volume-create", "db", "16384"}, {"volume", "db"}, {"volume-resize", "db", "32768"}, {"volume-snapshot", "db", "daily"},
+		{"volume-rollback", "db", "daily"}, {"volume-clone", "db", "copy", "daily"}, {"volume-delete", "copy", "copy"}, {"snapshot-delete", "db", "daily"},
+		{"volume-delete", "db", "db"}, {"sessions"}, {"orphans"}, {"repair"}, {"adoption"}, {"adopt"}, {"csi-values"},
+		{"csi-secrets", filepath.Join(w.dir, "csi.yaml")}, {"network"}, {"tokens"}, {"metrics"}, {"contract"}, {"help"},
 	} {
 		if out, _ := ci.run(0, c...); out == "" && c[0] != "acknowledge" {
 			t.Errorf("ci-example.sh %s printed nothing", strings.Join(c, " "))
@@ -162,7 +165,14 @@ func TestTheScriptOfTheDocumentationDoesAllThatWaddleDoes(t *testing.T) {
 		t.Errorf("the secret's file holds %q (%v)", data, err)
 	}
 	ci.run(0, "token-revoke", made.ID)
-	w.neverLogged("waddle_")
+	if out, _ := ci.run(0, "csi-secrets", secret); strings.Contains(out, clientKey) {
+		t.Errorf("the client key is printed: %s", out)
+	}
+	if data, err := os.ReadFile(secret); err != nil || !strings.Contains(string(data), clientKey) {
+		t.Errorf("the secrets' file holds %q (%v)", data, err)
+	}
+	ci.run(2, "volume-clone", "nothing", "copy", "daily")
+	w.neverLogged("waddle_", clientKey)
 }
 
 func TestTheScriptOfTheDocumentationSaysWhatWentWrong(t *testing.T) {

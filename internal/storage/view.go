@@ -252,7 +252,7 @@ func classified(err error, format string, args ...any) error {
 	case errors.Is(err, zfs.ErrNoSpace):
 		code, hint = problem.NoSpace, "delete volumes or snapshots, or raise spec.storage.quota"
 	case errors.Is(err, zfs.ErrShrink), errors.Is(err, zfs.ErrInvalid):
-		code = problem.InvalidRequest
+		code, hint = problem.InvalidRequest, "sizes are positive multiples of the volume's block size, 16 KiB unless waddle storage show says otherwise, and volumes only grow"
 	default:
 		return fmt.Errorf(format+": %w", append(args, err)...)
 	}

@@ -47,6 +47,7 @@ func TestEveryDocumentedStatusOfEveryOperationIsSeenOnARealHost(t *testing.T) {
 		{"planning", (*exchanges).planning},
 		{"operations that are held up", (*exchanges).running},
 		{"gates", (*exchanges).gates},
+		{"volumes", (*exchanges).volumes},
 		{"tokens", (*exchanges).tokens},
 		{"what each operation answers alike", (*exchanges).alike},
 		{"every operation over TLS", (*exchanges).everythingOverTLS},
@@ -138,6 +139,7 @@ func (x *exchanges) withoutPlatform() {
 		method, path, _ := strings.Cut(call, " ")
 		x.root.do(method, path, "").problem(404, "no_platform")
 	}
+	x.everyStorageCall(404, "no_platform")
 }
 
 func (x *exchanges) writing() {
@@ -155,8 +157,10 @@ func (x *exchanges) writing() {
 
 func (x *exchanges) planning() {
 	c := x.root
+	x.everyStorageCall(409, "needs_not_done", "getStorage", "getCSIValues", "getCSIValuesRevealed")
 	good := x.run("cat " + platformPath)
 	x.run("echo 'kind: Platfrom' > " + platformPath)
+	x.everyStorageCall(422, "invalid_platform")
 	c.do("GET", "/v1/platform", "").want(200) // as text, for repair
 	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
 	for _, call := range []string{"GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo", "POST /v1/apply",
@@ -249,7 +253,7 @@ func (x *exchanges) alike() {
 	}
 	for _, op := range x.all.Operations() {
 		path := pathOf(op)
-		x.root.do(op.Method, path+"?nonsense=1", bodyFor(op)).problem(400, "invalid_request")
+		x.root.do(op.Method, strings.SplitN(path, "?", 2)[0]+"?nonsense=1", bodyFor(op)).problem(400, "invalid_request")
 		if op.HasBody {
 			x.root.do(op.Method, path, strings.Repeat("# long\n", 40_000)).problem(413, "too_large")
 			x.root.do(op.Method, path, "x", "Content-Type: text/plain").problem(415, "unsupported_media")
@@ -294,6 +298,23 @@ func (x *exchanges) everythingOverTLS() {
 		{"GET /v1/operations/" + op.ID, "", "read"},
 		{"GET /v1/operations/" + op.ID + "/events", "", "read"},
 		{"GET /v1/network", "", "read"},
+		{"GET /v1/storage", "", "read"},
+		{"GET /v1/storage/volumes", "", "read"},
+		{"GET /v1/storage/sessions", "", "read"},
+		{"GET /v1/storage/orphans", "", "read"},
+		{"GET /v1/storage/adoption", "", "read"},
+		{"GET /v1/storage/csi-values", "", "read"},
+		{"GET /v1/storage/csi-values/revealed", "", "admin"},
+		{"POST /v1/storage/volumes", storageBodies["postVolume"], "operate"},
+		{"GET " + volumePath, "", "read"},
+		{"POST " + volumePath + "/resize", storageBodies["postVolumeResize"], "operate"},
+		{"POST " + volumePath + "/snapshots", storageBodies["postVolumeSnapshot"], "operate"},
+		{"POST " + volumePath + "/rollback", storageBodies["postVolumeRollback"], "admin"},
+		{"POST " + volumePath + "/clone", `{"name":"tls-copy"}`, "operate"},
+		{"DELETE /v1/storage/volumes/tls-copy?confirm=tls-copy", "", "admin"},
+		{"DELETE " + volumePath + "/snapshots/" + snapshot, "", "admin"},
+		{"POST /v1/storage/repair", "", "operate"},
+		{"POST /v1/storage/adoption", "", "operate"},
 		{"PUT /v1/platform", x.document, "operate"},
 		{"POST /v1/phases/0/run?wait=30s", "{}", "operate"},
 		{"POST /v1/apply?wait=30s", `{"through":1}`, "operate"},
@@ -485,9 +506,14 @@ func (x *exchanges) waddleGID() int {
 	return gid
 }
 
-// pathOf is the operation's path with something in its places.
+// pathOf is the operation's path with something in its places, and what it
+// cannot do without.
 func pathOf(op contract.Operation) string {
-	return strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step").Replace(op.Path)
+	path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step", "{volume}", volume, "{snapshot}", snapshot).Replace(op.Path)
+	if op.ID == "deleteVolume" {
+		path += "?confirm=" + volume
+	}
+	return path
 }
 
 func bodyFor(op contract.Operation) string {

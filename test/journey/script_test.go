@@ -159,6 +159,9 @@ func (c *ci) everySubCommand(document string) {
 		"undo-plan": {"1"}, "undo": {"1"}, "acknowledge": {"0", "host.console", "seen by CI"}, "operation": {op}, "watch": {op},
 		"cancel": {op}, "events": {"2"}, "token-create": {"reader", "read", secret},
 		"withdraw": {"0", "host.console"}, "root-password": {filepath.Join(c.dir, "root.password")},
+		"volume-create": {"db", "16777216"}, "volume": {"db"}, "volume-resize": {"db", "33554432"}, "volume-snapshot": {"db", "daily"},
+		"volume-rollback": {"db", "daily"}, "volume-clone": {"db", "copy", "daily"}, "volume-delete": {"copy", "copy"}, "snapshot-delete": {"db", "daily"},
+		"csi-secrets": {filepath.Join(c.dir, "csi.yaml")},
 	}
 	codes := map[string]int{
 		"undo":  4,             // it would take away the address that CI calls
@@ -172,10 +175,12 @@ func (c *ci) everySubCommand(document string) {
 		if out == "" && sub != "acknowledge" && sub != "withdraw" {
 			c.t.Errorf("ci-example.sh %s printed nothing", sub)
 		}
-		if sub == "token-create" {
+		switch sub {
+		case "token-create":
 			c.revoke(out, secret)
-		}
-		if sub == "root-password" {
+		case "csi-secrets":
+			c.clientKey(filepath.Join(c.dir, "csi.yaml"))
+		case "root-password":
 			c.secrets = append(c.secrets, strings.TrimSpace(string(read(c.t, arguments[sub][0]))))
 		}
 	}
@@ -202,6 +207,22 @@ func subCommands(t *testing.T, help string) (subs []string) {
 		t.Fatalf("the script has the sub-commands\n%v, its help lists\n%v", subs, listed)
 	}
 	return subs
+}
+
+// clientKey notes what csi-secrets has written into a file, as a secret.
+func (c *ci) clientKey(file string) {
+	c.t.Helper()
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		c.t.Errorf("the client key's file is %v (%v), others may read it", info, err)
+	}
+	const begin = "-----BEGIN OPENSSH PRIVATE KEY-----"
+	_, key, found := strings.Cut(string(read(c.t, file)), begin)
+	lines := strings.Fields(key)
+	if !found || len(lines) < 3 {
+		c.t.Fatal("csi-secrets wrote no key")
+	}
+	c.secrets = append(c.secrets, lines[1]) // the first line is the same for all keys
 }
 
 // revoke takes back the token that token-create printed, after it was good once.
