@@ -32,6 +32,7 @@ const (
 	KindApply     OperationKind = "apply"
 	KindUndo      OperationKind = "undo"
 	KindReconcile OperationKind = "reconcile"
+	KindAction    OperationKind = "action" // Action says which
 )
 
 // OperationState is where an operation stands.
@@ -65,6 +66,7 @@ const (
 type Operation struct {
 	ID        string          `json:"id"` // sorts by time
 	Kind      OperationKind   `json:"kind"`
+	Action    *Action         `json:"action,omitempty"` // of KindAction
 	State     OperationState  `json:"state"`
 	Caller    Caller          `json:"caller"`
 	Selection Selection       `json:"selection"`

@@ -15,6 +15,9 @@ type Options struct {
 	// Source builds the graph from the platform as it is now. It is called at
 	// each plan, operation and look of the reconciler.
 	Source func(ctx context.Context) (*Graph, error)
+	// Actions builds the steps of an action, anew when the daemon was restarted
+	// inside it. Nil when there are none.
+	Actions func(ctx context.Context, a Action) (*Graph, error)
 	Log    *slog.Logger
 
 	Parallel       int           // steps side by side; 4

@@ -48,7 +48,7 @@ func (e *Engine) unended() (left []*Operation, err error) {
 }
 
 func (e *Engine) resume(ctx context.Context, op *Operation) error {
-	g, err := e.graph(ctx)
+	g, err := e.graphOf(ctx, op)
 	if err != nil {
 		return e.interrupt(op, "", problem.Wrap(problem.Interrupted, err, "put the platform right, then ask for the operation again",
 			"operation %s was interrupted and cannot go on: the steps cannot be built", op.ID))

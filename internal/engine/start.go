@@ -92,11 +92,19 @@ func (c *change) newOperation(op *Operation) error {
 		return err
 	}
 	op.ID, op.Created = fmt.Sprintf("op-%08d", n), c.now
-	seq, err := c.event(Event{Type: EventOperation, Operation: op.ID, State: string(OpRunning), Message: string(op.Kind) + " asked for by " + op.Caller.Name})
+	seq, err := c.event(Event{Type: EventOperation, Operation: op.ID, State: string(OpRunning), Message: op.what() + " asked for by " + op.Caller.Name})
 	if err != nil {
 		return err
 	}
 	return c.putOperation(header{Operation: *op, FirstEvent: seq})
+}
+
+// what is the operation in a word or two.
+func (o *Operation) what() string {
+	if o.Action != nil {
+		return o.Action.Verb + " " + o.Action.Subject
+	}
+	return string(o.Kind)
 }
 
 // putOperation writes the header and every step.

@@ -132,6 +132,9 @@ func (r *runner) done(i int, s *Step) {
 			o.State = StepUnchanged
 		}
 	}, func(c *change) error {
+		if r.op.Kind == KindAction {
+			return nil // nothing that is kept as it is now
+		}
 		return c.record(s.ID, func(rec *record) {
 			rec.Applied = &applied{Revision: r.op.Revision, Operation: r.op.ID, At: c.now}
 		})
