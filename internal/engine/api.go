@@ -129,7 +129,7 @@ type PlanStep struct {
 func (p *Plan) Changes() int {
 	n := 0
 	for _, s := range p.Steps {
-		if s.Result.State == Differs && !s.Gate {
+		if s.Result.State == Differs && !s.Result.Settled() && !s.Gate {
 			n++
 		}
 	}

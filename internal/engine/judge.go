@@ -52,6 +52,8 @@ func (l *driftLook) report(s *Step, result Result, now time.Time) DriftReport {
 		r.Kind = DriftGate
 	case result.State == Unknown && (len(result.WaitsFor) == 0 || !mendable):
 		r.Kind = DriftUnknown
+	case result.Settled():
+		r.Kind = DriftBlocked
 	case l.recorded[s.ID].Applied.Revision != l.graph.Revision:
 		r.Kind = DriftPending
 	case permitted("repair", s, result.Differences, Consent{}) != nil:

@@ -57,7 +57,7 @@ func (e *Engine) look(ctx context.Context, g *Graph, steps []*Step) *looks {
 // missing returns the step's needs that are not done.
 func (l *looks) missing(s *Step) (ids []string) {
 	for _, n := range s.Needs {
-		if l.results[n].State != Done {
+		if !l.results[n].Settled() {
 			ids = append(ids, n)
 		}
 	}

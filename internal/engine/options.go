@@ -18,7 +18,7 @@ type Options struct {
 	// Actions builds the steps of an action, anew when the daemon was restarted
 	// inside it. Nil when there are none.
 	Actions func(ctx context.Context, a Action) (*Graph, error)
-	Log    *slog.Logger
+	Log     *slog.Logger
 
 	Parallel       int           // steps side by side; 4
 	Keep           Retention     // of what has ended

@@ -59,5 +59,5 @@ func (o *outside) look(ctx context.Context, id string) bool {
 		return false
 	}
 	found, err := o.r.e.check(ctx, s)
-	return err == nil && found.State == Done
+	return err == nil && found.Settled()
 }

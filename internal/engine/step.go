@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -116,6 +117,7 @@ const (
 	Remove   Kind = "remove"   // it is ours and should not be there
 	Adopt    Kind = "adopt"    // it is not ours, says the same, and the operator has to agree before it becomes ours
 	Conflict Kind = "conflict" // it is not ours and says something else: only the operator can solve it
+	Manual   Kind = "manual"   // what could be done is done, and the rest is for the operator to choose: Note says how. It holds up nothing
 )
 
 // Difference is one thing that is not as it should be.
@@ -125,6 +127,12 @@ type Difference struct {
 	Is     string `json:"is,omitempty"`   // what is there; empty when nothing is
 	Want   string `json:"want,omitempty"` // what should be; empty when nothing should be
 	Note   string `json:"note,omitempty"` // what the operator should know or do
+}
+
+// Settled reports whether nothing is left that an Apply would change.
+func (r Result) Settled() bool {
+	return r.State == Done || r.State == Differs &&
+		!slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Kind != Manual })
 }
 
 // IsDone is the answer of a check that found nothing.

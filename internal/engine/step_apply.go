@@ -34,8 +34,8 @@ func (r *runner) apply(i int, s *Step) {
 		return
 	}
 	switch {
-	case found.State == Done:
-		r.done(i, s)
+	case found.Settled() && s.Gate == nil, found.State == Done:
+		r.done(i, s, found)
 	case s.Gate != nil:
 		r.update("step-gate", i, func(o *OperationStep) {
 			o.State, o.Differences, o.Message = StepGate, found.Differences, s.Gate.Instruction
@@ -95,11 +95,11 @@ func (r *runner) lookAgain(i int, s *Step) {
 	case found.State == Unknown:
 		r.fail(i, problem.New(problem.NotSettled, "look at it by hand, then apply again",
 			"step %s was applied, but cannot be looked at: %s", s.ID, found.why()), nil)
-	case found.State == Differs:
+	case !found.Settled():
 		r.fail(i, problem.New(problem.NotSettled, "see whether something else changes it, then apply again",
 			"step %s was applied and still differs: %s", s.ID, told(found.Differences)), found.Differences)
 	default:
-		r.done(i, s)
+		r.done(i, s, found)
 	}
 }
 
@@ -122,10 +122,13 @@ func (r *runner) begin(i int, s *Step, differences []Difference, before json.Raw
 	})
 }
 
-// done writes that nothing differs. A resumed step that was being applied has
+// done writes that nothing differs that could be changed. A resumed step that was being applied has
 // been changed by this operation, even if there was nothing left to do.
-func (r *runner) done(i int, s *Step) {
+func (r *runner) done(i int, s *Step, found Result) {
 	r.update("step-done", i, func(o *OperationStep) {
+		if len(found.Differences) > 0 {
+			o.Message = "left to you: " + told(found.Differences)
+		}
 		if o.State == StepRunning {
 			o.State = StepChanged
 		} else {

@@ -90,3 +90,30 @@ func (s storage) usable(node string) bool {
 	}
 	return false
 }
+
+// StoragePath is where the files of a storage are on the host, as the storage.cfg in
+// file says: its path, or for one that is mounted the place where Proxmox mounts it.
+func StoragePath(file, id string) (string, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot find the files of storage %s: %w", id, err)
+	}
+	all, err := parseStorages(string(raw))
+	if err != nil {
+		return "", err
+	}
+	for _, s := range all {
+		if s.Name != id {
+			continue
+		}
+		if path := s.Options["path"]; path != "" {
+			return path, nil
+		}
+		switch s.Type {
+		case "nfs", "cifs", "cephfs", "glusterfs":
+			return "/mnt/pve/" + id, nil
+		}
+		return "", fmt.Errorf("cannot find the files of storage %s: a storage of the type %s has none", id, s.Type)
+	}
+	return "", fmt.Errorf("cannot find the files of storage %s: %s does not have it", id, file)
+}

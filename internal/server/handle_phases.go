@@ -94,7 +94,7 @@ func phaseSummary(ph Phase, steps []engine.PlanStep) api.PhaseSummary {
 		switch {
 		case s.Error != nil:
 			n.Failed++
-		case s.Result.State == engine.Done:
+		case s.Result.Settled() && !s.Gate, s.Result.State == engine.Done:
 			n.Done++
 		case s.Gate:
 			n.Gates++

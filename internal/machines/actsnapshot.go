@@ -1,0 +1,73 @@
+package machines
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/pkg/vms"
+)
+
+// has tells whether the VM has the snapshot.
+func (x act) has(ctx context.Context) (bool, error) {
+	all, err := x.driver.Snapshots(ctx, x.name)
+	return slices.ContainsFunc(all, func(s vms.Snapshot) bool { return s.Name == x.a.Snapshot }), refused(err)
+}
+
+func (x act) snapshot(ctx context.Context) (engine.Step, error) {
+	if _, err := x.known(); err != nil {
+		return engine.Step{}, err
+	}
+	return engine.Step{
+		Title: fmt.Sprintf("Take the snapshot %s of %s", x.a.Snapshot, x.name),
+		Check: func(ctx context.Context) (engine.Result, error) {
+			there, err := x.has(ctx)
+			if err != nil || there {
+				return engine.IsDone(), err
+			}
+			return engine.Found(engine.Difference{Kind: engine.Create, Object: "snapshot " + x.a.Snapshot, Want: x.a.Description}), nil
+		},
+		Apply: func(ctx context.Context, run *engine.Run) error {
+			return refused(x.with(run).TakeSnapshot(ctx, x.name, x.a.Snapshot, x.a.Description, x.a.Memory))
+		},
+	}, nil
+}
+
+func (x act) deleteSnapshot(ctx context.Context) (engine.Step, error) {
+	if _, err := x.known(); err != nil {
+		return engine.Step{}, err
+	}
+	return engine.Step{
+		Title: fmt.Sprintf("Delete the snapshot %s of %s", x.a.Snapshot, x.name),
+		Check: func(ctx context.Context) (engine.Result, error) {
+			there, err := x.has(ctx)
+			if err != nil || !there {
+				return engine.IsDone(), err
+			}
+			return engine.Found(engine.Difference{Kind: engine.Remove, Object: "snapshot " + x.a.Snapshot, Is: "there"}), nil
+		},
+		Apply: func(ctx context.Context, run *engine.Run) error {
+			return refused(x.with(run).DeleteSnapshot(ctx, x.name, x.a.Snapshot))
+		},
+	}, nil
+}
+
+func (x act) rollback(ctx context.Context) (engine.Step, error) {
+	if _, err := x.known(); err != nil {
+		return engine.Step{}, err
+	}
+	there, err := x.has(ctx)
+	if err != nil {
+		return engine.Step{}, err
+	}
+	if !there {
+		return engine.Step{}, problem.New(problem.NotFound, "list them with: waddle vm snapshot ls "+x.name, "VM %s has no snapshot %q", x.name, x.a.Snapshot)
+	}
+	step := once("VM "+x.name, "as in the snapshot "+x.a.Snapshot, func(ctx context.Context, run *engine.Run) error {
+		return refused(x.with(run).Rollback(ctx, x.name, x.a.Snapshot, x.a.Start))
+	})
+	step.Title = fmt.Sprintf("Take %s back to the snapshot %s", x.name, x.a.Snapshot)
+	return step, nil
+}
