@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -12,6 +13,7 @@ import (
 	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/hostfacts"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/phase"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
@@ -30,6 +32,7 @@ type parts struct {
 	access   *access.Driver
 	probes   *phase.Probes
 	storage  *storage.Service
+	machines *machines.Service
 	store    *platformfile.Store
 	engine   *engine.Engine
 	server   *server.Server
@@ -54,8 +57,12 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.machines = machines.New(machines.Options{
+		State: db, Platform: p.platform, Dir: filepath.Join(c.StateDir, "images"), Seam: c.Seam, Log: c.Log,
+		Quorum: machines.Gates{Passed: p.acknowledged},
+	})
 	p.engine, err = engine.New(engine.Options{
-		State: db, Source: p.graph, Log: c.Log,
+		State: db, Source: p.graph, Actions: p.machines.Actions, Log: c.Log,
 		Keep:           engine.Retention{Count: int(own.Retention.Operations), Age: time.Duration(own.Retention.Age)},
 		ReconcileEvery: time.Duration(own.ReconcileInterval),
 	})
@@ -117,7 +124,21 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return phase.Build(doc, revision, phase.Drivers{Network: p.network, Firewall: p.firewall, Access: p.access, Storage: p.storage, Acknowledgements: p.engine, Probes: p.probes})
+	return phase.Build(doc, revision, phase.Drivers{
+		Network: p.network, Firewall: p.firewall, Access: p.access, Storage: p.storage, Machines: p.machines,
+		Acknowledgements: p.engine, Probes: p.probes,
+	})
+}
+
+func (p *parts) platform() (*platform.Platform, string, error) {
+	_, doc, revision, err := p.store.Read()
+	return doc, revision, err
+}
+
+// acknowledged tells whether a person has closed a gate.
+func (p *parts) acknowledged(step string) bool {
+	_, is := p.engine.Acknowledgement(step)
+	return is
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

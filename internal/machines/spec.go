@@ -58,7 +58,13 @@ func machineSpec(p *platform.Platform, m platform.Machine, image, tag string) vm
 	return s
 }
 
-// specs are all VMs of the platform, the Teleport VM first.
-func specs(p *platform.Platform, debian, talos string) []vms.Spec {
-	return append([]vms.Spec{teleportSpec(p, debian)}, nodeSpecs(p, talos)...)
+// Specs are all VMs of the platform, the Teleport VM first, as they are made: with
+// the volumes of their images.
+func Specs(p *platform.Platform) ([]vms.Spec, error) {
+	image, err := debian(p).volume(p)
+	if err != nil {
+		return nil, err
+	}
+	nodes, err := talos(p).volume(p)
+	return append([]vms.Spec{teleportSpec(p, image)}, nodeSpecs(p, nodes)...), err
 }

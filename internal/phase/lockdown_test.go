@@ -14,6 +14,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/state"
@@ -105,7 +106,7 @@ func (g *gates) again() {
 
 func (g *gates) step(id string) *engine.Step {
 	g.t.Helper()
-	graph, err := Build(g.p, "r1", Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: g.acks, Probes: g.probes})
+	graph, err := Build(g.p, "r1", Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Machines: machines.New(machines.Options{}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: g.acks, Probes: g.probes})
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type Drivers struct {
 	Firewall         Firewall
 	Access           Access
 	Storage          Storage
+	Machines         Machines
 	Acknowledgements Acknowledgements
 	Probes           *Probes // nil: nothing is remembered between two graphs
 }
@@ -36,9 +37,9 @@ func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, err
 	phases := [len(Titles)][]engine.Step{
 		immediateLockdown(p, d.Network, d.Firewall, d.Access, acks),
 		networkSetup(p, d.Network, d.Firewall, d.Storage),
-		teleportVM(p, acks),
+		teleportVM(p, d.Machines, acks),
 		fullLockdown(p, d),
-		talosCluster(p, acks),
+		talosCluster(p, d.Machines, acks),
 		clusterBootstrap(p, acks),
 		gitOps(acks),
 	}

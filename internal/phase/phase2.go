@@ -4,17 +4,25 @@ import (
 	"fmt"
 
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/pkg/netfw"
 )
 
 // teleportVM is the plan's Phase 2: the only machine with a public address of its own.
-func teleportVM(p *platform.Platform, acks Acknowledgements) []engine.Step {
+func teleportVM(p *platform.Platform, m Machines, acks Acknowledgements) []engine.Step {
 	dns := p.Spec.DNS
 	return []engine.Step{
-		byHand(acks, engine.Step{
+		proxmoxGate(p, m),
+		does(m.DebianImage(p), engine.Step{
+			ID: "teleport.image", Title: "Download the Teleport VM's image",
+			Plan: "Phase 2, step 1", Area: machines.ImageArea, Needs: []string{proxmoxAccess},
+		}),
+		does(m.TeleportVM(p), engine.Step{
 			ID: "teleport.vm", Title: "Create the Teleport VM on both bridges",
-			Plan: "Phase 2, step 1", Area: "teleport", Needs: []string{"network.bridge", "firewall.forward"},
-		}, "create the VM with OpenTofu or in the Proxmox UI"),
+			Plan: "Phase 2, step 1", Area: machines.Area, Needs: []string{"teleport.image", "network.bridge", "firewall.forward"},
+			Watches: []string{netfw.EventLink},
+		}),
 		byHand(acks, engine.Step{
 			ID: "teleport.install", Title: "Install Teleport Community Edition",
 			Plan: "Phase 2, step 2", Area: "teleport", Needs: []string{"teleport.vm"},

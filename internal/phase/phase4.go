@@ -5,34 +5,33 @@ import (
 	"strings"
 
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/pkg/netfw"
 )
 
 // talosCluster is the plan's Phase 4: three nodes that are control plane and workers.
-func talosCluster(p *platform.Platform, acks Acknowledgements) []engine.Step {
+func talosCluster(p *platform.Platform, m Machines, acks Acknowledgements) []engine.Step {
 	addresses, talos := p.Spec.Network.Addresses, p.Spec.Talos
 	nodes := make([]string, 0, len(addresses.Nodes))
 	for _, n := range addresses.Nodes {
 		nodes = append(nodes, n.String())
 	}
 	list := strings.Join(nodes, ", ")
-	extensions := make([]string, 0, len(talos.Extensions))
-	for _, e := range talos.Extensions {
-		extensions = append(extensions, string(e))
-	}
 	return []engine.Step{
-		byHand(acks, engine.Step{
+		does(m.Schematic(p), engine.Step{
 			ID: "talos.schematic", Title: "Generate the Image Factory schematic",
-			Plan: "Phase 4, step 1", Area: "talos",
-		}, fmt.Sprintf("ask the Image Factory for a schematic with %s", strings.Join(extensions, ", "))),
-		byHand(acks, engine.Step{
+			Plan: "Phase 4, step 1", Area: machines.ImageArea, Needs: []string{proxmoxAccess},
+		}),
+		does(m.TalosImage(p), engine.Step{
 			ID: "talos.image", Title: "Download the nocloud image and upload it to Proxmox",
-			Plan: "Phase 4, step 2", Area: "talos", Needs: []string{"talos.schematic"},
-		}, fmt.Sprintf("download the nocloud image of Talos %s as qcow2", talos.Version)),
-		byHand(acks, engine.Step{
-			ID: "talos.vms", Title: "Create 3 Talos VMs on vmbr1 with static IPs",
-			Plan: "Phase 4, step 3", Area: "talos", Needs: []string{"talos.image", "network.bridge", "network.forwarding"},
-		}, fmt.Sprintf("create the VMs with the addresses %s", list)),
+			Plan: "Phase 4, step 2", Area: machines.ImageArea, Needs: []string{"talos.schematic"},
+		}),
+		does(m.TalosVMs(p), engine.Step{
+			ID: "talos.vms", Title: fmt.Sprintf("Create %d Talos VMs on %s with static IPs", len(addresses.Nodes), p.Spec.Network.Internal.Bridge),
+			Plan: "Phase 4, step 3", Area: machines.Area, Needs: []string{"talos.image", "network.bridge", "network.forwarding"},
+			Watches: []string{netfw.EventLink},
+		}),
 		byHand(acks, engine.Step{
 			ID: "talos.configs", Title: "Generate and customize the Talos machine configs",
 			Plan: "Phase 4, steps 4 and 5", Area: "talos",

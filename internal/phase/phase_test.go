@@ -14,6 +14,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/storage"
@@ -58,7 +59,7 @@ func (a acks) Acknowledgement(step string) (*engine.Acknowledgement, bool) {
 
 func build(t *testing.T, closed acks) *engine.Graph {
 	t.Helper()
-	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: closed})
+	g, err := Build(example(t), "revision", Drivers{Network: netfw.New(netfw.Options{}), Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Machines: machines.New(machines.Options{}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: closed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func (broken) LookForwarding(context.Context) (netfw.Finding, error) {
 }
 
 func TestALookThatFailsIsAnErrorAndNotDone(t *testing.T) {
-	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: acks{}})
+	g, err := Build(example(t), "revision", Drivers{Network: broken{}, Firewall: untouched{}, Access: access.New(access.Options{Root: t.TempDir()}), Machines: machines.New(machines.Options{}), Storage: storage.NewService(storage.ServiceOptions{}), Acknowledgements: acks{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,13 @@ package pve
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // upload moves what the call brought to where it belongs, in a task as Proxmox does.
@@ -36,7 +38,7 @@ func (s *Server) upload(r *request) (any, error) {
 			err = j.room(st, mine)
 		}
 		if err == nil {
-			err = errors.Join(os.MkdirAll(filepath.Dir(real), 0o755), os.Rename(mine, real))
+			err = errors.Join(os.MkdirAll(filepath.Dir(real), 0o755), move(mine, real))
 		}
 		if err != nil {
 			return errors.Join(err, gone(os.Remove(mine)))
@@ -44,6 +46,31 @@ func (s *Server) upload(r *request) (any, error) {
 		j.logf("finished file import successfully: %s", shown)
 		return nil
 	})
+}
+
+// move is a rename, or a copy where the storage is on another disk.
+func move(from, to string) error {
+	if err := os.Rename(from, to); !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tmp := to + ".tmp_upload"
+	out, err := os.Create(tmp)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, f)
+	if err = errors.Join(err, out.Close()); err == nil {
+		err = os.Rename(tmp, to)
+	}
+	if err != nil {
+		return errors.Join(err, gone(os.Remove(tmp)))
+	}
+	return os.Remove(from)
 }
 
 func (j *job) room(st *Storage, file string) error {
