@@ -27,7 +27,7 @@ func (d *Driver) create(ctx context.Context, s Spec) error {
 		name: s.Name, id: s.ID, storages: storagesOf(s.drives()),
 	})
 	if Is(err, KindTaken) { // somebody was faster
-		return errors.Join(d.taken(ctx, s), d.drop(s.Name))
+		return errors.Join(d.taken(ctx, s), d.forget(rec))
 	}
 	if err != nil {
 		return d.takeBack(ctx, rec, err)
@@ -85,7 +85,7 @@ func (d *Driver) takeBack(ctx context.Context, rec Record, failed error) error {
 	}
 	if !free {
 		if _, err := d.verify(ctx, rec); Is(err, KindNotOurs) {
-			return errors.Join(failed, d.drop(rec.Name)) // somebody was faster: the VM is theirs
+			return errors.Join(failed, d.forget(rec)) // somebody was faster: the VM is theirs
 		} else if err != nil {
 			return errors.Join(failed, err)
 		}
@@ -93,7 +93,7 @@ func (d *Driver) takeBack(ctx context.Context, rec Record, failed error) error {
 			return errors.Join(failed, tried(err, "take VM %s (%d) back", rec.Name, rec.ID))
 		}
 	}
-	return errors.Join(failed, d.drop(rec.Name))
+	return errors.Join(failed, d.forget(rec))
 }
 
 // drives are the drives of a new VM.

@@ -51,11 +51,14 @@ func (d *Driver) ensure(ctx context.Context, s Spec, yes Consent) (Outcome, erro
 
 // renew changes a VM that is there, and finishes one whose making was interrupted.
 func (d *Driver) renew(ctx context.Context, s Spec, v *vm, p *plan, yes Consent) (Outcome, error) {
-	if err := d.change(ctx, s, v, p); err != nil {
-		return Outcome{}, err
-	}
 	rec, _, err := d.record(s.Name)
 	if err != nil {
+		return Outcome{}, err
+	}
+	if err := d.change(ctx, s, v, p); err != nil {
+		if rec.State == StateCreating && !v.running {
+			err = d.takeBack(ctx, rec, err)
+		}
 		return Outcome{}, err
 	}
 	if rec.State == StateCreating {

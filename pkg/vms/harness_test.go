@@ -34,6 +34,7 @@ type node struct {
 	t       testing.TB
 	dir     string
 	records *store
+	wire    *wire // of the last driver that was made
 	token   Token
 	root    *http.Client
 	rootCSRF,
@@ -129,7 +130,7 @@ func (n *node) driver(change func(*Options)) *Driver {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	d.api.client = recorded(d, o)
+	n.wire = onWire(n.t, d, nil)
 	n.t.Cleanup(d.Close)
 	return d
 }

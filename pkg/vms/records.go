@@ -42,6 +42,15 @@ func (d *Driver) keep(r Record) error {
 	return nil
 }
 
+// forget removes a record unless another one has taken its place.
+func (d *Driver) forget(rec Record) error {
+	now, there, err := d.record(rec.Name)
+	if err != nil || !there || now.UUID != rec.UUID {
+		return err
+	}
+	return d.drop(rec.Name)
+}
+
 func (d *Driver) drop(name string) error {
 	if err := d.op("forget"); err != nil {
 		return err

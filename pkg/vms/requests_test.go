@@ -1,18 +1,129 @@
 package vms
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
+	"strings"
+	"sync"
+	"testing"
 
 	proxmox "github.com/luthermonson/go-proxmox"
 )
 
-// recorded is the driver's client with a look at each request that it sends.
-func recorded(d *Driver, o Options) *proxmox.Client {
-	return proxmox.NewClient(d.o.URL, proxmox.WithHTTPClient(&http.Client{Transport: recorder{&transport{o: d.o, trust: d.api.trust}}, Timeout: o.Timeout}))
+// sent is a request as it left the driver, with the status that it was answered with.
+type sent struct {
+	method, path string // below /api2/json
+	params       map[string]any
+	status       int
 }
 
-type recorder struct{ next http.RoundTripper }
+// wire is the network between a driver and its node. It writes down what passes, and
+// can do harm to the request with a number.
+type wire struct {
+	next http.RoundTripper
+	mu   sync.Mutex
+	log  []sent
+	harm func(n int, req *http.Request) harm // n counts from 0; nil does none
+	die  func()                              // of doneKill
+}
 
-func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
-	return r.next.RoundTrip(req)
+// harm is what happens to a request on its way.
+type harm string
+
+const (
+	none     harm = ""
+	say500   harm = "500, nothing done"
+	say502   harm = "502, nothing done"
+	cut      harm = "connection cut, nothing done"
+	done500  harm = "500, although it was done"
+	done502  harm = "502, although it was done"
+	doneCut  harm = "connection cut, although it was done"
+	doneKill harm = "killed when it was done"
+)
+
+var harms = []harm{say500, say502, cut, done500, done502, doneCut}
+
+var errCut = errors.New("connection reset by peer")
+
+// onWire puts a wire between a driver and its node.
+func onWire(t testing.TB, d *Driver, h func(int, *http.Request) harm) *wire {
+	w := &wire{next: &transport{o: d.o, trust: d.api.trust}, harm: h}
+	d.api.client = proxmox.NewClient(d.o.URL, proxmox.WithHTTPClient(&http.Client{Transport: w, Timeout: d.o.Timeout}))
+	t.Cleanup(func() { checkRequests(t, w.requests()) })
+	return w
+}
+
+func (w *wire) requests() []sent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]sent(nil), w.log...)
+}
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	s := readRequest(req)
+	w.mu.Lock()
+	n := len(w.log)
+	w.log = append(w.log, s)
+	w.mu.Unlock()
+	what := none
+	if w.harm != nil {
+		what = w.harm(n, req)
+	}
+	switch what {
+	case say500:
+		return nil, &statusError{status: 500, text: "injected"}
+	case say502:
+		return nil, &statusError{status: 502, text: "Bad Gateway"}
+	case cut:
+		return nil, errCut
+	}
+	res, err := w.next.RoundTrip(req)
+	w.answered(n, res, err)
+	switch what {
+	case done500:
+		err = &statusError{status: 500, text: "injected"}
+	case done502:
+		err = &statusError{status: 502, text: "Bad Gateway"}
+	case doneCut:
+		err = errCut
+	case doneKill:
+		w.die()
+		err = errCut
+	}
+	if err != nil && res != nil {
+		res.Body.Close()
+		res = nil
+	}
+	return res, err
+}
+
+func (w *wire) answered(n int, res *http.Response, err error) {
+	status := 0
+	var e *statusError
+	if errors.As(err, &e) {
+		status = e.status
+	} else if res != nil {
+		status = res.StatusCode
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log[n].status = status
+}
+
+func readRequest(req *http.Request) sent {
+	s := sent{method: req.Method, path: strings.TrimPrefix(req.URL.EscapedPath(), "/api2/json"), params: map[string]any{}}
+	for name, values := range req.URL.Query() {
+		s.params[name] = values[0]
+	}
+	if req.Body != nil {
+		raw, _ := io.ReadAll(req.Body)
+		req.Body = io.NopCloser(bytes.NewReader(raw))
+		if len(raw) > 0 {
+			_ = json.Unmarshal(raw, &s.params)
+		}
+	}
+	return s
 }
