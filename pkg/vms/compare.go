@@ -38,6 +38,7 @@ func (s Spec) compare(v *vm, rec Record, tag string) *plan {
 		managed[ci.Slot] = true
 		p.drive(v, ci.Slot, ci.Storage, ci.Storage+":cloudinit")
 	}
+	p.bootable(v)
 	p.notes(v, managed)
 	slices.SortStableFunc(p.found.Differences, func(a, b Difference) int { return cmp.Compare(a.Object, b.Object) })
 	return p
@@ -46,7 +47,11 @@ func (s Spec) compare(v *vm, rec Record, tag string) *plan {
 // surplus are the cards and addresses that the VM has beyond those of the Spec.
 func (s Spec) surplus(v *vm) []option {
 	var all []option
-	for _, name := range slices.Sorted(maps.Keys(v.all())) {
+	there := v.all()
+	for name := range v.stale { // those that were taken out and are on the drive still
+		there[name] = ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(there)) {
 		if n, is := index(name, "net"); is && n >= len(s.NICs) {
 			all = append(all, option{name: name, effect: EffectLive, normal: card})
 		}
@@ -60,8 +65,11 @@ func (s Spec) surplus(v *vm) []option {
 func (p *plan) option(v *vm, opt option) {
 	now, next := v.now[opt.name], v.next[opt.name]
 	x := Difference{Object: opt.name, Is: opt.value(now), Want: opt.value(opt.want), Effect: opt.effect}
-	if !v.running {
+	switch {
+	case !v.running:
 		x.Effect = EffectLive
+	case opt.name == "balloon" && (now != "0") == (opt.want != "0"):
+		x.Effect = EffectLive // only the balloon itself comes and goes with a boot
 	}
 	switch {
 	case !opt.same(next):
@@ -173,6 +181,23 @@ func (p *plan) drive(v *vm, slot, storage, create string) {
 		p.set[slot] = create
 	}
 	p.add(x)
+}
+
+// bootable takes the boot order out of what is sent when it names a disk that is not
+// there: Proxmox would refuse all of it.
+func (p *plan) bootable(v *vm) {
+	for _, dev := range strings.Split(bootOrder(p.set["boot"]), ";") {
+		if dev == "" || v.next[dev] != "" || p.set[dev] != "" {
+			continue
+		}
+		delete(p.set, "boot")
+		for i, x := range p.found.Differences {
+			if x.Object == "boot" {
+				p.found.Differences[i].Effect, p.found.Differences[i].Note = EffectRecreate, dev+" is not there"
+			}
+		}
+		return
+	}
 }
 
 // hotplugs is the effect of a new disk: SCSI and virtio take one while the VM runs.

@@ -255,11 +255,17 @@ func (n *node) allow(privileges []Privilege) {
 // image puts a qcow2 of so many GiB into local's import directory.
 func (n *node) image(name string, gib int64) {
 	n.t.Helper()
-	dir := filepath.Join(n.dir, "storage", "local", "import")
+	n.file("import", name, pve.QCOW2(gib<<30))
+}
+
+// file puts a file into one of local's directories.
+func (n *node) file(dir, name string, content []byte) {
+	n.t.Helper()
+	dir = filepath.Join(n.dir, "storage", "local", dir)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		n.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), pve.QCOW2(gib<<30), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 		n.t.Fatal(err)
 	}
 }

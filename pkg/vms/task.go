@@ -105,7 +105,7 @@ func (d *Driver) startedBy(ctx context.Context, w write, before []taskInfo, fail
 		}
 	}
 	var e *Error
-	if errors.As(failed, &e) {
+	if errors.As(failed, &e) && e.Kind == KindUnavailable {
 		out := *e
 		out.Hint = "it was looked for and has not begun: run it again"
 		return "", &out
