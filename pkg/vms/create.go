@@ -27,7 +27,7 @@ func (d *Driver) create(ctx context.Context, s Spec) error {
 		name: s.Name, id: s.ID, storages: storagesOf(s.drives()),
 	})
 	if Is(err, KindTaken) { // somebody was faster
-		return errors.Join(d.taken(ctx, s), d.forget(rec))
+		return also(d.taken(ctx, s), d.forget(rec))
 	}
 	if err != nil {
 		return d.takeBack(ctx, rec, err)
@@ -81,19 +81,19 @@ func (d *Driver) takeBack(ctx context.Context, rec Record, failed error) error {
 	}
 	free, err := d.free(ctx, rec.ID)
 	if err != nil {
-		return errors.Join(failed, err)
+		return also(failed, err)
 	}
 	if !free {
 		if _, err := d.verify(ctx, rec); Is(err, KindNotOurs) {
-			return errors.Join(failed, d.forget(rec)) // somebody was faster: the VM is theirs
+			return also(failed, d.forget(rec)) // somebody was faster: the VM is theirs
 		} else if err != nil {
-			return errors.Join(failed, err)
+			return also(failed, err)
 		}
 		if err := d.destroy(ctx, rec); err != nil {
-			return errors.Join(failed, tried(err, "take VM %s (%d) back", rec.Name, rec.ID))
+			return also(failed, err)
 		}
 	}
-	return errors.Join(failed, d.forget(rec))
+	return also(failed, d.forget(rec))
 }
 
 // drives are the drives of a new VM.

@@ -74,6 +74,17 @@ func fail(kind Kind, cause error, hint, format string, args ...any) *Error {
 	return &Error{Kind: kind, Err: cause, Hint: hint, Detail: fmt.Sprintf(format, args...)}
 }
 
+// also adds to a failure that what was done about it failed as well.
+func also(failed, second error) error {
+	var e *Error
+	if second == nil || !errors.As(failed, &e) {
+		return errors.Join(failed, second)
+	}
+	out := *e
+	out.Detail += "; and it could not be taken back: " + second.Error()
+	return &out
+}
+
 // tried puts what was tried before what came of it. Errors that are no Error (the
 // context's, the seam's) are wrapped as they are.
 func tried(err error, format string, args ...any) error {
