@@ -160,7 +160,7 @@ func CheckAll(specs []Spec) error {
 		}
 		for _, key := range keys {
 			if other, twice := seen[key]; twice {
-				return fail(KindInvalid, nil, "correct what is declared", "VMs %s and %s have %s in common", other, s.Name, key)
+				return fail(KindInvalid, nil, "correct what is declared", "cannot make VMs %s and %s as they are declared: they have %s in common", other, s.Name, key)
 			}
 			seen[key] = s.Name
 		}

@@ -3,6 +3,7 @@ package vms
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -354,4 +355,17 @@ func await(t testing.TB, what string, there func() bool) {
 		}
 	}
 	t.Fatalf("%s did not come about within 20s", what)
+}
+
+// fingerprint is that of the node's certificate, as Proxmox shows it.
+func fingerprint(t *testing.T, n *node) string {
+	t.Helper()
+	host := strings.TrimPrefix(strings.TrimSuffix(n.Server.URL(), "/api2/json"), "https://")
+	conn, err := tls.Dial("tcp", host, n.root.Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sum := sha256.Sum256(conn.ConnectionState().PeerCertificates[0].Raw)
+	return strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":"))
 }

@@ -38,7 +38,7 @@ func (s Spec) options(tag string) []option {
 	all := []option{
 		{name: "name", want: s.Name, effect: EffectLive},
 		{name: "tags", want: s.tags(tag), effect: EffectLive, normal: sorted},
-		{name: "onboot", want: flag(s.OnBoot), absent: "0", effect: EffectLive},
+		{name: "onboot", want: bit(s.OnBoot), absent: "0", effect: EffectLive},
 		{name: "cores", want: strconv.Itoa(s.Cores), absent: "1", effect: EffectReboot},
 		{name: "sockets", want: "1", absent: "1", effect: EffectReboot},
 		{name: "vcpus", effect: EffectReboot}, // it would take from the cores
@@ -50,7 +50,7 @@ func (s Spec) options(tag string) []option {
 		{name: "ostype", want: s.OSType, absent: "other", effect: EffectReboot},
 		{name: "scsihw", want: s.SCSI, absent: "lsi", effect: EffectReboot},
 		{name: "boot", want: "order=" + strings.Join(s.Boot, ";"), effect: EffectReboot, normal: bootOrder},
-		{name: "agent", want: flag(s.Agent), absent: "0", effect: EffectReboot, normal: agentOn},
+		{name: "agent", want: bit(s.Agent), absent: "0", effect: EffectReboot, normal: agentOn},
 		{name: "serial0", want: serial(s.Serial), effect: EffectReboot},
 	}
 	if s.Description != "" {
@@ -76,7 +76,7 @@ func (s Spec) guestOptions() []option {
 		{name: "sshkeys", want: ci.keys(), normal: sshKeys},
 		{name: "nameserver", want: ci.resolvers(), normal: list},
 		{name: "searchdomain", want: ci.Domain},
-		{name: "ciupgrade", want: flag(ci.Upgrade), absent: "1"},
+		{name: "ciupgrade", want: bit(ci.Upgrade), absent: "1"},
 		{name: "cicustom", want: custom(ci.Custom), normal: anyOrder},
 	}
 	for i, ip := range ci.Addresses {

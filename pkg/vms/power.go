@@ -101,7 +101,7 @@ func (d *Driver) shutdown(ctx context.Context, rec Record, grace time.Duration, 
 		return d.stop(ctx, rec)
 	}
 	seconds := max(1, int(grace.Seconds()))
-	err = d.to(ctx, rec, "stopped", "shutdown", map[string]any{"timeout": seconds, "forceStop": flag(force)})
+	err = d.to(ctx, rec, "stopped", "shutdown", map[string]any{"timeout": seconds, "forceStop": bit(force)})
 	var e *Error
 	if errors.As(err, &e) && strings.Contains(e.Detail, "powerdown failed") {
 		return &Error{Kind: KindState, Err: err, Detail: "the guest did not shut down within " + grace.String(), Hint: "stop it: waddle vm stop"}

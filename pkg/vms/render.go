@@ -60,14 +60,14 @@ func (disk Disk) flags() props {
 }
 
 func (nic NIC) print() string {
-	p := props{"model": nic.Model, "macaddr": strings.ToUpper(nic.MAC), "bridge": nic.Bridge}
+	p := props{"bridge": nic.Bridge}
 	if nic.VLAN > 0 {
 		p["tag"] = strconv.Itoa(nic.VLAN)
 	}
 	if nic.MTU > 0 {
 		p["mtu"] = strconv.Itoa(nic.MTU)
 	}
-	return p.print("model")
+	return nic.Model + "=" + strings.ToUpper(nic.MAC) + "," + p.print("")
 }
 
 func (ip IP) print() string {
@@ -124,7 +124,7 @@ func (s Spec) tags(own string) string {
 	return strings.Join(slices.Compact(all), ";")
 }
 
-func flag(on bool) string {
+func bit(on bool) string {
 	if on {
 		return "1"
 	}

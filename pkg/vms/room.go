@@ -40,7 +40,7 @@ func (d *Driver) fits(ctx context.Context, storage, content string, gib int64) e
 	var st storageStatus
 	if err := d.api.get(ctx, d.api.nodePath("/storage/"+url.PathEscape(storage)+"/status"), &st); err != nil {
 		var e *Error
-		if errors.As(err, &e) && e.Kind == KindRefused && strings.Contains(e.Detail, "storage") {
+		if errors.As(err, &e) && (e.Kind == KindRefused || e.Kind == KindInvalid) && strings.Contains(e.Detail, "storage") {
 			return fail(KindStorage, err, hints[KindStorage], "storage %s cannot be used: %s", storage, e.Detail)
 		}
 		return err

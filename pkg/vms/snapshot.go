@@ -51,7 +51,7 @@ func (d *Driver) Snapshots(ctx context.Context, name string) ([]Snapshot, error)
 func (d *Driver) TakeSnapshot(ctx context.Context, name, snapshot, description string, memory bool) error {
 	return d.onSnapshot(ctx, name, "take", snapshot, write{
 		op: "snapshot", kind: "qmsnapshot", method: http.MethodPost, path: "/snapshot",
-		body: map[string]any{"snapname": snapshot, "description": description, "vmstate": flag(memory)},
+		body: map[string]any{"snapname": snapshot, "description": description, "vmstate": bit(memory)},
 	})
 }
 
@@ -60,7 +60,7 @@ func (d *Driver) TakeSnapshot(ctx context.Context, name, snapshot, description s
 // unless start is set.
 func (d *Driver) Rollback(ctx context.Context, name, snapshot string, start bool) error {
 	return d.onSnapshot(ctx, name, "roll back to", snapshot, write{
-		op: "rollback", kind: "qmrollback", method: http.MethodPost, path: "/snapshot/" + url.PathEscape(snapshot) + "/rollback", body: map[string]any{"start": flag(start)},
+		op: "rollback", kind: "qmrollback", method: http.MethodPost, path: "/snapshot/" + url.PathEscape(snapshot) + "/rollback", body: map[string]any{"start": bit(start)},
 	})
 }
 

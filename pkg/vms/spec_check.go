@@ -24,7 +24,7 @@ func (s Spec) Check() error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return fail(KindInvalid, nil, "correct what is declared", "VM %s cannot be made as it is declared: %s", or2(s.Name, fmt.Sprint(s.ID)), strings.Join(faults, "; "))
+	return fail(KindInvalid, nil, "correct what is declared", "cannot make VM %s as it is declared: %s", or2(s.Name, fmt.Sprint(s.ID)), strings.Join(faults, "; "))
 }
 
 func or2(a, b string) string {
@@ -42,6 +42,10 @@ func (f *faults) unless(ok bool, format string, args ...any) {
 	}
 }
 
+func (f *faults) oneOf(what, word, all string) {
+	f.unless(slices.Contains(strings.Fields(all), word), "the %s %q is none of %s", what, word, all)
+}
+
 func (s Spec) faults() []string {
 	var f faults
 	f.unless(vmName.MatchString(s.Name) && len(s.Name) <= 253, "the name %q is no DNS name", s.Name)
@@ -49,9 +53,11 @@ func (s Spec) faults() []string {
 	f.unless(s.Cores >= 1 && s.Cores <= 1024, "it has %d cores", s.Cores)
 	f.unless(s.Memory >= 16, "it has %d MiB of memory, and the least is 16", s.Memory)
 	f.unless(s.Balloon >= 0 && s.Balloon <= s.Memory, "the balloon of %d MiB is larger than the memory", s.Balloon)
-	for what, word := range map[string]string{"CPU type": s.CPU, "machine": s.Machine, "BIOS": s.BIOS, "OS type": s.OSType, "SCSI controller": s.SCSI} {
-		f.unless(plainWord.MatchString(word), "the %s %q is none", what, word)
-	}
+	f.unless(plainWord.MatchString(s.CPU), "the CPU type %q is none", s.CPU)
+	f.unless(plainWord.MatchString(s.Machine), "the machine %q is none", s.Machine)
+	f.oneOf("BIOS", s.BIOS, "seabios ovmf")
+	f.oneOf("OS type", s.OSType, "other wxp w2k w2k3 w2k8 wvista win7 win8 win10 win11 l24 l26 solaris")
+	f.oneOf("SCSI controller", s.SCSI, "lsi lsi53c810 virtio-scsi-pci virtio-scsi-single megasas pvscsi")
 	f.unless(s.BIOS != "ovmf" || s.EFIStorage != "", "its BIOS is ovmf and no storage keeps the EFI variables")
 	f.unless(s.EFIStorage == "" || storageID.MatchString(s.EFIStorage), "the storage %q of the EFI variables is none", s.EFIStorage)
 	f.unless(len(s.Description) <= 8192, "the description is longer than 8192 characters")
@@ -97,7 +103,7 @@ func (s Spec) checkNICs(f *faults) {
 		mac, err := net.ParseMAC(nic.MAC)
 		f.unless(err == nil && len(mac) == 6 && mac[0]&1 == 0, "net%d has the MAC %q, which is no unicast address", i, nic.MAC)
 		f.unless(bridgeName.MatchString(nic.Bridge), "net%d is on the bridge %q", i, nic.Bridge)
-		f.unless(plainWord.MatchString(nic.Model), "net%d has the model %q", i, nic.Model)
+		f.oneOf(fmt.Sprintf("model of net%d", i), nic.Model, "virtio e1000 e1000e rtl8139 vmxnet3")
 		f.unless(nic.VLAN >= 0 && nic.VLAN <= 4094, "net%d has the VLAN %d", i, nic.VLAN)
 		f.unless(nic.MTU == 0 || nic.MTU >= 576 && nic.MTU <= 65520, "net%d has the MTU %d", i, nic.MTU)
 		if other, twice := seen[mac.String()]; twice && err == nil {
