@@ -79,6 +79,7 @@ var drifts = []struct {
 }
 
 func TestEachAttributeThatIsChangedByHandIsSeenClassifiedAndPutBack(t *testing.T) {
+	t.Parallel()
 	for _, running := range []bool{false, true} {
 		t.Run(map[bool]string{true: "running", false: "off"}[running], func(t *testing.T) {
 			t.Parallel()

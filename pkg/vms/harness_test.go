@@ -19,12 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/waddle-social/waddle/internal/lab/pve"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const fast = 0.002
 

@@ -32,6 +32,7 @@ var players = []Spec{small("alpha", 200), small("beta", 201)}
 // stranger work on the same numbers and names, in any order, also in the middle of an
 // operation of the driver's.
 func TestAVMThatIsNotOursIsNeverTouchedWhateverNumberItHas(t *testing.T) {
+	t.Parallel()
 	n := start(t, pve.Options{})
 	var runs, steps, swaps, refused int
 	rapid.Check(t, func(rt *rapid.T) {

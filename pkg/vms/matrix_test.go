@@ -28,6 +28,7 @@ type cell struct {
 // TestAFaultAtAnyStepEndsDoneOrInAClearErrorAndASecondRunFinishes goes through every
 // request and every task's step of making and of deleting a VM.
 func TestAFaultAtAnyStepEndsDoneOrInAClearErrorAndASecondRunFinishes(t *testing.T) {
+	t.Parallel()
 	making, deleting, _ := undisturbed(t)
 	cells := slices.Concat(wireCells("make", making), wireCells("delete", deleting),
 		nodeCells("make", "qmcreate", "resize", "qmstart"), nodeCells("delete", "qmshutdown", "qmdestroy"))
@@ -39,6 +40,7 @@ func TestAFaultAtAnyStepEndsDoneOrInAClearErrorAndASecondRunFinishes(t *testing.
 // TestAProcessThatIsKilledAtAnyStepIsFinishedByTheNext kills the driver before each
 // operation and after each request of making and of deleting a VM.
 func TestAProcessThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
+	t.Parallel()
 	making, deleting, ops := undisturbed(t)
 	var cells []cell
 	for what, requests := range map[string][]sent{"make": making, "delete": deleting} {

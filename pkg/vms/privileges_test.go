@@ -57,6 +57,7 @@ func (n *node) strangers(ctx context.Context) error {
 }
 
 func TestThePrivilegesAreExactlyThoseThatAreUsed(t *testing.T) {
+	t.Parallel()
 	all := Privileges()
 	for _, without := range all {
 		t.Run("without "+without.Name, func(t *testing.T) {
