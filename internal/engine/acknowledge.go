@@ -9,8 +9,8 @@ import (
 )
 
 // Acknowledge records a person's word that the gate is open. What the gate
-// needs has to be done; otherwise, and for a step that nobody can acknowledge,
-// it is a GateNotOpen problem. The first word counts and later ones change
+// needs has to be done, and nothing seen against it; otherwise, and for a step
+// that nobody can acknowledge, it is a GateNotOpen problem. The first word counts and later ones change
 // nothing, unless the gate no longer takes the first.
 func (e *Engine) Acknowledge(ctx context.Context, step string, by Caller, note string) error {
 	g, err := e.graph(ctx)
@@ -29,6 +29,12 @@ func (e *Engine) Acknowledge(ctx context.Context, step string, by Caller, note s
 		p := problem.New(problem.GateNotOpen, "apply what it needs first, then acknowledge it", "cannot acknowledge %s: %s not done yet", step, isAre(missing))
 		p.Others = missing
 		return p
+	}
+	for _, ev := range seen.results[step].Evidence {
+		if ev.Verdict == Contradicts {
+			return problem.New(problem.GateNotOpen, "put that right, then acknowledge it",
+				"cannot acknowledge %s: what is seen speaks against it: %s from %s: %s", step, ev.What, ev.From, ev.Answer)
+		}
 	}
 	return e.journal.write("acknowledge", func(c *change) error {
 		_, again, err := acknowledgements.Get(c.tx, []byte(step))

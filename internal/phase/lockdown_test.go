@@ -316,10 +316,12 @@ func TestTheConsoleIsAcknowledgedByNameAndTimeUnderEachLockdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
+	var against []engine.Evidence // seen on the way
+	see := func(context.Context, since) ([]engine.Evidence, error) { return against, nil }
 	var e *engine.Engine
 	e, err = engine.New(engine.Options{State: db, Source: func(context.Context) (*engine.Graph, error) {
 		l := lockdown{g.p, Drivers{Network: kernel{g: g}, Firewall: g, Access: &g.ways, Acknowledgements: e, Probes: g.probes}}
-		return engine.NewGraph("r1", []engine.Step{l.gate(engine.Step{ID: "lockdown.console", Area: "firewall"}, "log in", l.inForce, nil)})
+		return engine.NewGraph("r1", []engine.Step{l.gate(engine.Step{ID: "lockdown.console", Area: "firewall"}, "log in", l.inForce, see)})
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -364,6 +366,11 @@ func TestTheConsoleIsAcknowledgedByNameAndTimeUnderEachLockdown(t *testing.T) {
 	}
 	if err := e.Withdraw(t.Context(), "lockdown.console", engine.Caller{Name: "grace"}); !problem.Is(err, problem.NotFound) {
 		t.Errorf("withdrawn twice: %v", err)
+	}
+	against = []engine.Evidence{unlocked}
+	err = e.Acknowledge(t.Context(), "lockdown.console", engine.Caller{Name: "ada"}, "")
+	if !problem.Is(err, problem.GateNotOpen) || !strings.Contains(err.Error(), "speaks against it: GET https://proxmox.waddle.social/ from this host: 200 OK without a login") {
+		t.Errorf("a word against what is seen: %v", err)
 	}
 }
 
