@@ -9,7 +9,7 @@ var (
 	poolRE    = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*$`)
 	datasetRE = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_.-]*(/[a-zA-Z0-9][a-zA-Z0-9_.-]*)*$`)
 	storageRE = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]$`)
-	iqnRE     = regexp.MustCompile(`^iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[a-z0-9]([a-z0-9.:-]*[a-z0-9])?)?$`)
+	iqnRE     = regexp.MustCompile(`^iqn\.[0-9]{4}-(0[1-9]|1[0-2])(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?){2,}(:[a-z0-9]([a-z0-9.:-]*[a-z0-9])?)?$`)
 	orgRE     = regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`)
 	slugRE    = regexp.MustCompile(`^[a-z0-9]([a-z0-9_-]*[a-z0-9])?$`)
 	bucketRE  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{1,61}[a-z0-9])$`)
@@ -67,7 +67,7 @@ func (StorageID) rule() rule {
 type IQN string
 
 func (IQN) rule() rule {
-	return matching(iqnRE, 120, "the base of an iSCSI qualified name", "iqn.YYYY-MM. and a reversed domain, then optionally ':' and a name, all in lower case", "iqn.2026-01.social.waddle")
+	return matching(iqnRE, 120, "the base of an iSCSI qualified name", "iqn.YYYY-MM. and a reversed domain of two labels or more, then optionally ':' and a name, all in lower case", "iqn.2026-01.social.waddle")
 }
 
 // Organization is the login of an organization on GitHub.

@@ -24,3 +24,8 @@ func (Replicas) rule() rule { return between(1, 9) }
 type Count int
 
 func (Count) rule() rule { return between(1, 1000000) }
+
+// Percent is a share of something, which may be more than the whole.
+type Percent int
+
+func (Percent) rule() rule { return between(10, 1000) }

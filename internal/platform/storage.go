@@ -11,6 +11,10 @@ type Storage struct {
 	Dataset Dataset `json:"dataset"`
 	// Limit of all volumes together (ZFS quota). Default: no limit but the pool's size.
 	Quota Size `json:"quota,omitempty"`
+	// How much the sizes of all volumes together may be, in percent of what the dataset can hold. Volumes are thin: above 100 the cluster is promised space that is not there, and file systems break when it runs out.
+	Overcommit Percent `json:"overcommit"`
+	// How many volumes there may be, snapshots not counted.
+	MaxVolumes Count `json:"maxVolumes"`
 	// Driver of democratic-csi.
 	Driver CSIDriver `json:"driver"`
 	// Address on which iSCSI targets are served. Default: the host's internal address and port 3260.
@@ -48,6 +52,8 @@ func (s *Storage) fill(h *Host, n *Network) {
 	or(&s.Portal, netip.AddrPortFrom(n.Internal.Address, 3260))
 	or(&s.IQNBase, "iqn.2026-01.social.waddle")
 	or(&s.CHAP, NoCHAP)
+	or(&s.Overcommit, 100)
+	or(&s.MaxVolumes, 2048)
 	or(&s.EndpointPort, 2222)
 }
 

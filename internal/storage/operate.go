@@ -408,7 +408,7 @@ func badName(err error) error {
 // noRoom is a refusal of the account.
 func noRoom(err error, format string, args ...any) error {
 	if grammar.IsRefusal(err) {
-		return problem.Wrap(problem.NoSpace, err, "delete volumes, or raise spec.storage.quota", format, args...)
+		return problem.Wrap(problem.NoSpace, err, "delete volumes, or raise spec.storage.quota, spec.storage.overcommit or spec.storage.maxVolumes", format, args...)
 	}
 	return classified(err, format, args...)
 }

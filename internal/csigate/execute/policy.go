@@ -65,7 +65,7 @@ func PolicyOf(p *platform.Platform, chap iscsi.CHAP) (Policy, error) {
 	return Policy{
 		Portal: portal, Group: GroupAttributes(s.CHAP), Block: BlockAttributes(), CHAP: chap,
 		Properties: map[string][]string{"volblocksize": {BlockSize}, "refreservation": {"0"}},
-		InstanceID: string(p.Metadata.Name),
+		InstanceID: string(p.Metadata.Name), Overcommit: uint64(s.Overcommit), MaxVolumes: int(s.MaxVolumes),
 	}, nil
 }
 
