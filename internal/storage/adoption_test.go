@@ -224,7 +224,7 @@ func TestAnOlderVolumeIsMovedToWhereTheDriverLooksOnceNobodyIsLoggedIn(t *testin
 	_, err := b.Adopt(ctx)
 	must(t, err)
 	_, err = b.Move(ctx, "pvc-1")
-	if p := refused(t, err, problem.Conflict); !errors.Is(p, iscsi.ErrInUse) {
+	if p := refused(t, err, problem.InUse); !errors.Is(p, iscsi.ErrInUse) {
 		t.Errorf("%v", err)
 	}
 	h.tree.Logout(base+":pvc-1", node)
