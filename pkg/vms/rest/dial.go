@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/url"
 )
 
 // dial opens a connection and has it verified before anything is sent.
@@ -26,4 +27,17 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		return nil, &TrustError{CAFile: c.o.CAFile, Err: err}
 	}
 	return secure, nil
+}
+
+// Reach connects and verifies the node's certificate, and sends nothing.
+func (c *Client) Reach(ctx context.Context) error {
+	u, err := url.Parse(c.o.URL)
+	if err != nil {
+		return err
+	}
+	conn, err := c.dial(ctx, "tcp", u.Host)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
