@@ -278,6 +278,27 @@ func (e PlatformValidValid) Valid() bool {
 	}
 }
 
+// Defines values for PreflightCheckState.
+const (
+	PreflightCheckStateMissing PreflightCheckState = "missing"
+	PreflightCheckStateOk      PreflightCheckState = "ok"
+	PreflightCheckStateUnknown PreflightCheckState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the PreflightCheckState enum.
+func (e PreflightCheckState) Valid() bool {
+	switch e {
+	case PreflightCheckStateMissing:
+		return true
+	case PreflightCheckStateOk:
+		return true
+	case PreflightCheckStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAdmin   Scope = "admin"
@@ -1579,6 +1600,49 @@ type PlatformWritten struct {
 	// Example: 3f1c0a9be2d4
 	Revision Revision `json:"revision"`
 }
+
+// Preflight What the platform needs of the host.
+//
+// Example: {"checks":[{"detail":"it answers","name":"proxmox.api","state":"ok"}],"ready":false}
+type Preflight struct {
+	// Checks The checks, in an order in which they can be settled.
+	Checks []PreflightCheck `json:"checks"`
+
+	// Ready Whether every check is ok.
+	//
+	// Example: false
+	Ready bool `json:"ready"`
+}
+
+// PreflightCheck One thing that is needed.
+//
+// Example: {"detail":"local has the content types iso,vztmpl, not import","name":"storage.images","remedy":"pvesm set local --content iso,vztmpl,import","state":"missing"}
+type PreflightCheck struct {
+	// Detail What was seen.
+	//
+	// Example: local has the content types iso,vztmpl, not import
+	Detail string `json:"detail"`
+
+	// Name Which thing. Several lines may have one name.
+	//
+	// Example: storage.images
+	Name string `json:"name"`
+
+	// Remedy What to do. Absent when there is nothing to do.
+	//
+	// Example: pvesm set local --content iso,vztmpl,import
+	Remedy string `json:"remedy,omitempty,omitzero"`
+
+	// State `unknown` is what could not be looked at, because something else is missing.
+	//
+	// Example: missing
+	State PreflightCheckState `json:"state"`
+}
+
+// PreflightCheckState `unknown` is what could not be looked at, because something else is missing.
+//
+// Example: missing
+type PreflightCheckState string
 
 // Problem An error (RFC 9457).
 //
@@ -3355,6 +3419,15 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/platform/validate (the `PostPlatformValidate` operationId).
 	PostPlatformValidateWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPreflight What the platform needs of the host, and whether it is there
+	//
+	// Looks at the kernel, the storage backend, the bridges and Proxmox VE (API, certificate, token, each privilege,
+	// storages with their content types and room) and changes nothing. Each check that is not `ok` says what to do. Without
+	// a valid platform document the plan's own values are looked for.
+	//
+	// Corresponds with GET /v1/preflight (the `GetPreflight` operationId).
+	GetPreflight(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetStatus How the daemon and the host are
 	//
 	// Tells from the daemon's memory and journal and looks at nothing on the host: cheap enough to be polled.
@@ -4103,6 +4176,25 @@ func (c *Client) GetPlatformSchema(ctx context.Context, reqEditors ...RequestEdi
 // Corresponds with POST /v1/platform/validate (the `PostPlatformValidate` operationId).
 func (c *Client) PostPlatformValidateWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostPlatformValidateRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPreflight What the platform needs of the host, and whether it is there
+//
+// Looks at the kernel, the storage backend, the bridges and Proxmox VE (API, certificate, token, each privilege,
+// storages with their content types and room) and changes nothing. Each check that is not `ok` says what to do. Without
+// a valid platform document the plan's own values are looked for.
+//
+// Corresponds with GET /v1/preflight (the `GetPreflight` operationId).
+func (c *Client) GetPreflight(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPreflightRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5824,6 +5916,33 @@ func NewPostPlatformValidateRequestWithBody(server string, contentType string, b
 	return req, nil
 }
 
+// NewGetPreflightRequest constructs an http.Request for the GetPreflight method
+func NewGetPreflightRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/preflight")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetStatusRequest constructs an http.Request for the GetStatus method
 func NewGetStatusRequest(server string) (*http.Request, error) {
 	var err error
@@ -7178,6 +7297,17 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/platform/validate (the `PostPlatformValidate` operationId).
 	PostPlatformValidateWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostPlatformValidateResponse, error)
+
+	// GetPreflightWithResponse What the platform needs of the host, and whether it is there
+	//
+	// Looks at the kernel, the storage backend, the bridges and Proxmox VE (API, certificate, token, each privilege,
+	// storages with their content types and room) and changes nothing. Each check that is not `ok` says what to do. Without
+	// a valid platform document the plan's own values are looked for.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/preflight (the `GetPreflight` operationId).
+	GetPreflightWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPreflightResponse, error)
 
 	// GetStatusWithResponse How the daemon and the host are
 	//
@@ -9988,6 +10118,96 @@ func (r PostPlatformValidateResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PostPlatformValidateResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetPreflightResponse401Headers the declared response headers of an HTTP 401 response for GetPreflight
+type GetPreflightResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetPreflightResponse429Headers the declared response headers of an HTTP 429 response for GetPreflight
+type GetPreflightResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetPreflightResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Preflight
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetPreflightResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetPreflightResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetPreflightResponse) GetJSON200() *Preflight {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetPreflightResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetPreflightResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetPreflightResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetPreflightResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetPreflightResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetPreflightResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetPreflightResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetPreflightResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetPreflightResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12896,6 +13116,23 @@ func (c *ClientWithResponses) PostPlatformValidateWithBodyWithResponse(ctx conte
 	return ParsePostPlatformValidateResponse(rsp)
 }
 
+// GetPreflightWithResponse What the platform needs of the host, and whether it is there
+//
+// Looks at the kernel, the storage backend, the bridges and Proxmox VE (API, certificate, token, each privilege,
+// storages with their content types and room) and changes nothing. Each check that is not `ok` says what to do. Without
+// a valid platform document the plan's own values are looked for.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/preflight (the `GetPreflight` operationId).
+func (c *ClientWithResponses) GetPreflightWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetPreflightResponse, error) {
+	rsp, err := c.GetPreflight(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetPreflightResponse(rsp)
+}
+
 // GetStatusWithResponse How the daemon and the host are
 //
 // Tells from the daemon's memory and journal and looks at nothing on the host: cheap enough to be polled.
@@ -15802,6 +16039,90 @@ func ParsePostPlatformValidateResponse(rsp *http.Response) (*PostPlatformValidat
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers PostPlatformValidateResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetPreflightResponse parses an HTTP response from a GetPreflightWithResponse call
+func ParseGetPreflightResponse(rsp *http.Response) (*GetPreflightResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetPreflightResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Preflight
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetPreflightResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetPreflightResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

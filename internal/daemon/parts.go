@@ -80,6 +80,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Storage:         storageAPI{p.storage},
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
 		RootPassword:    rootPassword{p.access},
+		Preflight:       p.preflight(),
 		Phases:          phases(),
 		State:           db,
 		Version:         c.Version,

@@ -39,7 +39,7 @@ func withoutPlatform(_ *testing.T, w *world) {
 		method, path, _ := strings.Cut(call, " ")
 		c.do(method, path, "").problem(404, "no_platform")
 	}
-	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/network", "/v1/operations"} {
+	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/preflight", "/v1/network", "/v1/operations"} {
 		c.do("GET", path, "").want(200)
 	}
 }

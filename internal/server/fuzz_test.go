@@ -96,7 +96,7 @@ func fuzzServer(f *testing.F) (http.Handler, *contract.Contract) {
 		f.Fatal(err)
 	}
 	s, err := New(Options{
-		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{&world{}}, State: db,
+		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{&world{}}, Preflight: fakePreflight{}, State: db,
 		Phases: []Phase{{0, "a"}, {1, "b"}}, TLSDir: filepath.Join(dir, "tls"),
 		PlatformSchema: func() ([]byte, error) { return []byte("{}"), nil },
 	})

@@ -117,9 +117,11 @@ type Options struct {
 	Storage  Storage
 	// RootPassword sets root's password; internal/access does.
 	RootPassword RootPassword
-	Phases       []Phase
-	State        token.State // the state file, for tokens and idempotency keys
-	Version      Version
+	// Preflight looks for what the platform needs; preflight.Sources does.
+	Preflight Preflight
+	Phases    []Phase
+	State     token.State // the state file, for tokens and idempotency keys
+	Version   Version
 
 	// PlatformSchema returns the JSON Schema of the platform document.
 	PlatformSchema func() ([]byte, error)

@@ -24,6 +24,7 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
+	"github.com/waddle-social/waddle/internal/preflight"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/server/api"
 	"github.com/waddle-social/waddle/internal/server/contracttest"
@@ -119,7 +120,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, Storage: w.storage, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Storage: w.storage, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
@@ -304,6 +305,16 @@ func (f fakePassword) Set(_ context.Context, password string) (time.Time, error)
 	}
 	f.w.password = password
 	return time.Now(), nil
+}
+
+type fakePreflight struct{}
+
+func (fakePreflight) Run(context.Context) preflight.Report {
+	return preflight.Report{Checks: []preflight.Check{
+		{Name: "proxmox.api", State: preflight.OK, Detail: "it answers"},
+		{Name: "proxmox.token", State: preflight.Missing, Detail: "there is none", Remedy: "waddled setup proxmox"},
+		{Name: "proxmox.node", State: preflight.Unknown, Detail: "not looked at"},
+	}}
 }
 
 type fakeHost struct{}

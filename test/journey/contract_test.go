@@ -297,6 +297,7 @@ func (x *exchanges) everythingOverTLS() {
 		{"GET /v1/operations", "", "read"},
 		{"GET /v1/operations/" + op.ID, "", "read"},
 		{"GET /v1/operations/" + op.ID + "/events", "", "read"},
+		{"GET /v1/preflight", "", "read"},
 		{"GET /v1/network", "", "read"},
 		{"GET /v1/storage", "", "read"},
 		{"GET /v1/storage/volumes", "", "read"},

@@ -164,8 +164,9 @@ func (c *ci) everySubCommand(document string) {
 		"csi-secrets": {filepath.Join(c.dir, "csi.yaml")},
 	}
 	codes := map[string]int{
-		"undo":  4,             // it would take away the address that CI calls
-		"apply": 6, "watch": 6, // phase 0 waits for a login with the key
+		"preflight": 4,             // nobody has made waddled a token in Proxmox here
+		"undo":      4,             // it would take away the address that CI calls
+		"apply":     6, "watch": 6, // phase 0 waits for a login with the key
 	}
 	for _, sub := range subCommands(c.t, c.script(0, "help")) {
 		if sub == "token-revoke" {

@@ -278,6 +278,27 @@ func (e PlatformValidValid) Valid() bool {
 	}
 }
 
+// Defines values for PreflightCheckState.
+const (
+	PreflightCheckStateMissing PreflightCheckState = "missing"
+	PreflightCheckStateOk      PreflightCheckState = "ok"
+	PreflightCheckStateUnknown PreflightCheckState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the PreflightCheckState enum.
+func (e PreflightCheckState) Valid() bool {
+	switch e {
+	case PreflightCheckStateMissing:
+		return true
+	case PreflightCheckStateOk:
+		return true
+	case PreflightCheckStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	ScopeAdmin   Scope = "admin"
@@ -1579,6 +1600,49 @@ type PlatformWritten struct {
 	// Example: 3f1c0a9be2d4
 	Revision Revision `json:"revision"`
 }
+
+// Preflight What the platform needs of the host.
+//
+// Example: {"checks":[{"detail":"it answers","name":"proxmox.api","state":"ok"}],"ready":false}
+type Preflight struct {
+	// Checks The checks, in an order in which they can be settled.
+	Checks []PreflightCheck `json:"checks"`
+
+	// Ready Whether every check is ok.
+	//
+	// Example: false
+	Ready bool `json:"ready"`
+}
+
+// PreflightCheck One thing that is needed.
+//
+// Example: {"detail":"local has the content types iso,vztmpl, not import","name":"storage.images","remedy":"pvesm set local --content iso,vztmpl,import","state":"missing"}
+type PreflightCheck struct {
+	// Detail What was seen.
+	//
+	// Example: local has the content types iso,vztmpl, not import
+	Detail string `json:"detail"`
+
+	// Name Which thing. Several lines may have one name.
+	//
+	// Example: storage.images
+	Name string `json:"name"`
+
+	// Remedy What to do. Absent when there is nothing to do.
+	//
+	// Example: pvesm set local --content iso,vztmpl,import
+	Remedy string `json:"remedy,omitempty,omitzero"`
+
+	// State `unknown` is what could not be looked at, because something else is missing.
+	//
+	// Example: missing
+	State PreflightCheckState `json:"state"`
+}
+
+// PreflightCheckState `unknown` is what could not be looked at, because something else is missing.
+//
+// Example: missing
+type PreflightCheckState string
 
 // Problem An error (RFC 9457).
 //
@@ -3124,6 +3188,9 @@ type ServerInterface interface {
 	// PostPlatformValidate Look a platform document over
 	// (POST /v1/platform/validate)
 	PostPlatformValidate(w http.ResponseWriter, r *http.Request)
+	// GetPreflight What the platform needs of the host, and whether it is there
+	// (GET /v1/preflight)
+	GetPreflight(w http.ResponseWriter, r *http.Request)
 	// GetStatus How the daemon and the host are
 	// (GET /v1/status)
 	GetStatus(w http.ResponseWriter, r *http.Request)
@@ -3337,6 +3404,12 @@ func (_ Unimplemented) GetPlatformSchema(w http.ResponseWriter, r *http.Request)
 // PostPlatformValidate Look a platform document over
 // (POST /v1/platform/validate)
 func (_ Unimplemented) PostPlatformValidate(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetPreflight What the platform needs of the host, and whether it is there
+// (GET /v1/preflight)
+func (_ Unimplemented) GetPreflight(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4375,6 +4448,20 @@ func (siw *ServerInterfaceWrapper) PostPlatformValidate(w http.ResponseWriter, r
 	handler.ServeHTTP(w, r)
 }
 
+// GetPreflight operation middleware
+func (siw *ServerInterfaceWrapper) GetPreflight(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetPreflight(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetStatus operation middleware
 func (siw *ServerInterfaceWrapper) GetStatus(w http.ResponseWriter, r *http.Request) {
 
@@ -5291,6 +5378,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Put(options.BaseURL+"/v1/host/root-password", wrapper.PutRootPassword)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/preflight", wrapper.GetPreflight)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/plan", wrapper.GetPlan)
@@ -8888,6 +8978,110 @@ func (response PostPlatformValidatedefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type GetPreflightRequestObject struct {
+}
+
+type GetPreflightResponseObject interface {
+	VisitGetPreflightResponse(w http.ResponseWriter) error
+}
+
+type GetPreflight200JSONResponse Preflight
+
+func (response GetPreflight200JSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPreflight400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetPreflight400ApplicationProblemPlusJSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPreflight401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetPreflight401ApplicationProblemPlusJSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPreflight403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetPreflight403ApplicationProblemPlusJSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPreflight429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetPreflight429ApplicationProblemPlusJSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPreflightdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPreflightdefaultApplicationProblemPlusJSONResponse) VisitGetPreflightResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetStatusRequestObject struct {
 }
 
@@ -12356,6 +12550,9 @@ type StrictServerInterface interface {
 	// PostPlatformValidate Look a platform document over
 	// (POST /v1/platform/validate)
 	PostPlatformValidate(ctx context.Context, request PostPlatformValidateRequestObject) (PostPlatformValidateResponseObject, error)
+	// GetPreflight What the platform needs of the host, and whether it is there
+	// (GET /v1/preflight)
+	GetPreflight(ctx context.Context, request GetPreflightRequestObject) (GetPreflightResponseObject, error)
 	// GetStatus How the daemon and the host are
 	// (GET /v1/status)
 	GetStatus(ctx context.Context, request GetStatusRequestObject) (GetStatusResponseObject, error)
@@ -13118,6 +13315,30 @@ func (sh *strictHandler) PostPlatformValidate(w http.ResponseWriter, r *http.Req
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PostPlatformValidateResponseObject); ok {
 		if err := validResponse.VisitPostPlatformValidateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPreflight operation middleware
+func (sh *strictHandler) GetPreflight(w http.ResponseWriter, r *http.Request) {
+	var request GetPreflightRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPreflight(ctx, request.(GetPreflightRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPreflight")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetPreflightResponseObject); ok {
+		if err := validResponse.VisitGetPreflightResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
