@@ -35,6 +35,10 @@ func (e *Executor) destroy(ctx context.Context, c grammar.Destroy) Answer {
 	a := e.change(ctx, zfs.Destroy(t, zfs.DestroyOptions{Recursive: c.Recursive, Force: c.Force, Defer: c.Defer}))
 	if a.Code == 0 && o.Snapshot == "" {
 		e.ledger.forget(name)
+		// The next volume of the name is another one, and is looked at from the start.
+		if v, err := e.volume(o); err == nil && o.IsVolume() {
+			e.departing.clear(Asset(v))
+		}
 	}
 	return a
 }
