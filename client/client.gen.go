@@ -116,15 +116,75 @@ func (e EvidenceVerdict) Valid() bool {
 	}
 }
 
+// Defines values for FirewallDecisionFamily.
+const (
+	FirewallDecisionFamilyIpv4 FirewallDecisionFamily = "ipv4"
+	FirewallDecisionFamilyIpv6 FirewallDecisionFamily = "ipv6"
+)
+
+// Valid indicates whether the value is a known member of the FirewallDecisionFamily enum.
+func (e FirewallDecisionFamily) Valid() bool {
+	switch e {
+	case FirewallDecisionFamilyIpv4:
+		return true
+	case FirewallDecisionFamilyIpv6:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallDecisionVerdict.
+const (
+	FirewallDecisionVerdictAllowed FirewallDecisionVerdict = "allowed"
+	FirewallDecisionVerdictDropped FirewallDecisionVerdict = "dropped"
+)
+
+// Valid indicates whether the value is a known member of the FirewallDecisionVerdict enum.
+func (e FirewallDecisionVerdict) Valid() bool {
+	switch e {
+	case FirewallDecisionVerdictAllowed:
+		return true
+	case FirewallDecisionVerdictDropped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallProfile.
+const (
+	FirewallProfileInitial  FirewallProfile = "initial"
+	FirewallProfileLockdown FirewallProfile = "lockdown"
+	FirewallProfileOpen     FirewallProfile = "open"
+)
+
+// Valid indicates whether the value is a known member of the FirewallProfile enum.
+func (e FirewallProfile) Valid() bool {
+	switch e {
+	case FirewallProfileInitial:
+		return true
+	case FirewallProfileLockdown:
+		return true
+	case FirewallProfileOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FirewallRuleFamily.
 const (
-	FirewallRuleFamilyIpv4 FirewallRuleFamily = "ipv4"
-	FirewallRuleFamilyIpv6 FirewallRuleFamily = "ipv6"
+	FirewallRuleFamilyBridge FirewallRuleFamily = "bridge"
+	FirewallRuleFamilyIpv4   FirewallRuleFamily = "ipv4"
+	FirewallRuleFamilyIpv6   FirewallRuleFamily = "ipv6"
 )
 
 // Valid indicates whether the value is a known member of the FirewallRuleFamily enum.
 func (e FirewallRuleFamily) Valid() bool {
 	switch e {
+	case FirewallRuleFamilyBridge:
+		return true
 	case FirewallRuleFamilyIpv4:
 		return true
 	case FirewallRuleFamilyIpv6:
@@ -377,6 +437,24 @@ func (e VolumeState) Valid() bool {
 	case VolumeStateReady:
 		return true
 	case VolumeStateUnexported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetFirewallTestParamsFamily.
+const (
+	GetFirewallTestParamsFamilyIpv4 GetFirewallTestParamsFamily = "ipv4"
+	GetFirewallTestParamsFamilyIpv6 GetFirewallTestParamsFamily = "ipv6"
+)
+
+// Valid indicates whether the value is a known member of the GetFirewallTestParamsFamily enum.
+func (e GetFirewallTestParamsFamily) Valid() bool {
+	switch e {
+	case GetFirewallTestParamsFamilyIpv4:
+		return true
+	case GetFirewallTestParamsFamilyIpv6:
 		return true
 	default:
 		return false
@@ -775,6 +853,368 @@ type Failure struct {
 	Step StepID `json:"step,omitempty,omitzero"`
 }
 
+// Firewall What is known of the firewall.
+//
+// Example: {"bootProfile":"initial","liveProfile":"initial"}
+type Firewall struct {
+	// BootProfile The profile that a boot loads, `none` when there is none yet.
+	//
+	// Example: initial
+	BootProfile string `json:"bootProfile"`
+
+	// Confirmed The change that boots and rollbacks go back to.
+	//
+	// Example: {"at":"2026-11-24T06:00:00Z","by":"uid 0 (root)","id":"change-1f2e3d4c","profile":"initial"}
+	Confirmed *FirewallConfirmed `json:"confirmed,omitempty"`
+
+	// Damaged What is wrong with the truth on the disk. The rules that are loaded stay.
+	//
+	// Example: cannot trust /etc/waddle/firewall/state.json: unexpected end of JSON input
+	Damaged string `json:"damaged,omitempty,omitzero"`
+
+	// Emergency Lockdown with exceptions, for a time.
+	//
+	// Example: {"basis":"the platform's lockdown","by":"uid 0 (root)","from":["198.51.100.7/32"],"guard":"waddle-firewall-emergency-1f2e3d4c.timer","id":"emergency-1f2e3d4c","ports":[22,8006],"secondsLeft":1798,"until":"2026-11-24T06:30:00Z"}
+	Emergency *FirewallEmergency `json:"emergency,omitempty"`
+
+	// Last How the last change ended.
+	//
+	// Example: {"at":"2026-11-24T06:02:00Z","id":"change-1f2e3d4c","profile":"lockdown","reason":"not confirmed in time","result":"rolled back"}
+	Last *FirewallOutcome `json:"last,omitempty"`
+
+	// LiveProfile The profile that is in force now: one of `FirewallProfile`, `emergency`, or `none` while nothing of waddle's
+	// is loaded.
+	//
+	//
+	// Example: lockdown
+	LiveProfile string `json:"liveProfile"`
+
+	// Pending A change that is loaded and rolls itself back unless it is confirmed.
+	//
+	// Example: {"armedAt":"2026-11-24T06:00:00Z","by":"token ci","forced":false,"from":"10.10.0.2:41312","guard":"waddle-firewall-change-1f2e3d4c.timer","id":"change-1f2e3d4c","profile":"lockdown","secondsLeft":118,"until":"2026-11-24T06:02:00Z"}
+	Pending *FirewallPending `json:"pending,omitempty"`
+
+	// Pins The addresses on the internal bridge that are bound to a VM, once pins are confirmed or pending.
+	Pins []FirewallPin `json:"pins,omitempty,omitzero"`
+
+	// Rules The loaded rules in waddle's chains, in their order, with their counters; when asked for.
+	Rules []FirewallRule `json:"rules,omitempty,omitzero"`
+}
+
+// FirewallChangeID The id of a change or an emergency.
+//
+// Example: change-1f2e3d4c
+type FirewallChangeID = string
+
+// FirewallConfirmRequest Which change, and why it counts.
+//
+// Example: {"id":"change-1f2e3d4c"}
+type FirewallConfirmRequest struct {
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id,omitempty,omitzero"`
+
+	// OnTheConsole The caller is at the out-of-band console, which no rule closes. Only on the unix socket and from the host itself.
+	//
+	// Example: true
+	OnTheConsole bool `json:"onTheConsole,omitempty,omitzero"`
+}
+
+// FirewallConfirmed The change that boots and rollbacks go back to.
+//
+// Example: {"at":"2026-11-24T06:00:00Z","by":"uid 0 (root)","id":"change-1f2e3d4c","profile":"initial"}
+type FirewallConfirmed struct {
+	// At When it was confirmed.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	At time.Time `json:"at"`
+
+	// By Who set it.
+	//
+	// Example: uid 0 (root)
+	By string `json:"by"`
+
+	// ConfirmedBy Who confirmed it.
+	//
+	// Example: token ci
+	ConfirmedBy string `json:"confirmedBy,omitempty,omitzero"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Over Over what it was confirmed.
+	//
+	// Example: a new connection from 10.10.0.2:41312
+	Over string `json:"over,omitempty,omitzero"`
+
+	// Profile Its profile.
+	//
+	// Example: initial
+	Profile string `json:"profile"`
+}
+
+// FirewallDecision What becomes of a new connection's first packet.
+//
+// Example: {"chain":"WADDLE-INPUT","family":"ipv4","from":"192.0.2.1","path":"in by vmbr0 to the host","port":8006,"profile":"lockdown","protocol":"tcp","rule":"-j DROP","to":"203.0.113.10","verdict":"dropped"}
+type FirewallDecision struct {
+	// Chain The chain that decides, empty when none of waddle's is asked.
+	//
+	// Example: WADDLE-INPUT
+	Chain string `json:"chain"`
+
+	// Family The family.
+	//
+	// Example: ipv4
+	Family FirewallDecisionFamily `json:"family"`
+
+	// From The source's address.
+	//
+	// Example: 192.0.2.1
+	From string `json:"from"`
+
+	// Note What the answer leaves open.
+	//
+	// Example: no rule of waddle's decides: rules of others and the chain's policy do
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Path Which way it takes.
+	//
+	// Example: in by vmbr0 to the host
+	Path string `json:"path"`
+
+	// Port The destination's port, 0 for ping.
+	//
+	// Example: 8006
+	Port int `json:"port"`
+
+	// Profile Whose rules were asked.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// Protocol The protocol.
+	//
+	// Example: tcp
+	Protocol string `json:"protocol"`
+
+	// Rule The rule that decides, empty when none of waddle's does.
+	//
+	// Example: -j DROP
+	Rule string `json:"rule"`
+
+	// To The destination's address.
+	//
+	// Example: 203.0.113.10
+	To string `json:"to"`
+
+	// Verdict What becomes of it.
+	//
+	// Example: dropped
+	Verdict FirewallDecisionVerdict `json:"verdict"`
+}
+
+// FirewallDecisionFamily The family.
+//
+// Example: ipv4
+type FirewallDecisionFamily string
+
+// FirewallDecisionVerdict What becomes of it.
+//
+// Example: dropped
+type FirewallDecisionVerdict string
+
+// FirewallDiff Two comparisons of rules. `is` is what is confirmed, or loaded.
+//
+// Example: {"drift":[],"pending":[]}
+type FirewallDiff struct {
+	// Drift What is loaded and should be otherwise now.
+	Drift []Difference `json:"drift"`
+
+	// Pending What the pending change or the emergency makes different from what is confirmed.
+	Pending []Difference `json:"pending"`
+}
+
+// FirewallEmergency Lockdown with exceptions, for a time.
+//
+// Example: {"basis":"the platform's lockdown","by":"uid 0 (root)","from":["198.51.100.7/32"],"guard":"waddle-firewall-emergency-1f2e3d4c.timer","id":"emergency-1f2e3d4c","ports":[22,8006],"secondsLeft":1798,"until":"2026-11-24T06:30:00Z"}
+type FirewallEmergency struct {
+	// Basis Which lockdown it is made from.
+	//
+	// Example: the platform's lockdown
+	Basis string `json:"basis"`
+
+	// By Who began it.
+	//
+	// Example: uid 0 (root)
+	By string `json:"by"`
+
+	// From Who is let in.
+	From []string `json:"from"`
+
+	// Guard What ends it.
+	//
+	// Example: waddle-firewall-emergency-1f2e3d4c.timer
+	Guard string `json:"guard"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Ports By which TCP ports of the host.
+	Ports []int `json:"ports"`
+
+	// SecondsLeft How many seconds are left.
+	//
+	// Example: 1798
+	SecondsLeft int `json:"secondsLeft"`
+
+	// Until When it ends.
+	//
+	// Example: 2026-11-24T06:30:00Z
+	Until time.Time `json:"until"`
+}
+
+// FirewallEmergencyRequest Who is let in, by what, and for how long.
+//
+// Example: {"for":"30m","from":["198.51.100.7"]}
+type FirewallEmergencyRequest struct {
+	// For How long, 1s to 24h. Default: `spec.lockdown.emergencyFor` of the platform document, 30m without one.
+	//
+	// Example: 30m
+	For string `json:"for,omitempty,omitzero"`
+
+	// From Addresses or networks of either family, not everybody.
+	From []string `json:"from"`
+
+	// SSH Open SSH. Without `ssh` and `ui` both are opened.
+	//
+	// Example: true
+	SSH bool `json:"ssh,omitempty,omitzero"`
+
+	// UI Open the Proxmox UI, TCP 8006.
+	//
+	// Example: true
+	UI bool `json:"ui,omitempty,omitzero"`
+}
+
+// FirewallOutcome How the last change ended.
+//
+// Example: {"at":"2026-11-24T06:02:00Z","id":"change-1f2e3d4c","profile":"lockdown","reason":"not confirmed in time","result":"rolled back"}
+type FirewallOutcome struct {
+	// At When.
+	//
+	// Example: 2026-11-24T06:02:00Z
+	At time.Time `json:"at"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Profile Its profile.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// Reason Why.
+	//
+	// Example: not confirmed in time
+	Reason string `json:"reason"`
+
+	// Result `confirmed` or `rolled back`.
+	//
+	// Example: rolled back
+	Result string `json:"result"`
+}
+
+// FirewallPending A change that is loaded and rolls itself back unless it is confirmed.
+//
+// Example: {"armedAt":"2026-11-24T06:00:00Z","by":"token ci","forced":false,"from":"10.10.0.2:41312","guard":"waddle-firewall-change-1f2e3d4c.timer","id":"change-1f2e3d4c","profile":"lockdown","secondsLeft":118,"until":"2026-11-24T06:02:00Z"}
+type FirewallPending struct {
+	// ArmedAt When its rollback was armed.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	ArmedAt time.Time `json:"armedAt"`
+
+	// By Who set it.
+	//
+	// Example: token ci
+	By string `json:"by"`
+
+	// Forced Whether it was forced although what it needs was not done.
+	//
+	// Example: false
+	Forced bool `json:"forced"`
+
+	// From Where they came from.
+	//
+	// Example: 10.10.0.2:41312
+	From string `json:"from"`
+
+	// Guard What rolls it back: a systemd timer or a process.
+	//
+	// Example: waddle-firewall-change-1f2e3d4c.timer
+	Guard string `json:"guard"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Note What the caller should know or do.
+	//
+	// Example: confirm it over a new connection
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Profile Its profile.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// SecondsLeft How many seconds are left.
+	//
+	// Example: 118
+	SecondsLeft int `json:"secondsLeft"`
+
+	// Until When it rolls back.
+	//
+	// Example: 2026-11-24T06:02:00Z
+	Until time.Time `json:"until"`
+}
+
+// FirewallPin One VM's addresses. Others that use them on the internal bridge are dropped there.
+//
+// Example: {"addresses":["10.10.0.2"],"vm":102}
+type FirewallPin struct {
+	// Addresses The addresses.
+	Addresses []string `json:"addresses"`
+
+	// VM The VM's number in Proxmox VE.
+	//
+	// Example: 102
+	VM int `json:"vm"`
+}
+
+// FirewallProfile `open`: nothing of waddle's filters. `initial`: phase 0, SSH from where the platform says. `lockdown`: phase 3,
+// nothing from the public side.
+//
+// Example: lockdown
+type FirewallProfile string
+
+// FirewallRollbackRequest Which change or emergency; without an id whatever is in force.
+//
+// Example: {"id":"change-1f2e3d4c"}
+type FirewallRollbackRequest struct {
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id,omitempty,omitzero"`
+}
+
 // FirewallRule One rule.
 //
 // Example: {"bytes":90112,"chain":"WADDLE-POSTROUTING","family":"ipv4","packets":1204,"rule":"-s 10.10.0.0/24 -o vmbr0 -j MASQUERADE","table":"nat"}
@@ -789,7 +1229,7 @@ type FirewallRule struct {
 	// Example: WADDLE-POSTROUTING
 	Chain string `json:"chain"`
 
-	// Family Which packets.
+	// Family Which packets; `bridge` are frames, whose source addresses are pinned.
 	//
 	// Example: ipv4
 	Family FirewallRuleFamily `json:"family"`
@@ -810,10 +1250,33 @@ type FirewallRule struct {
 	Table string `json:"table"`
 }
 
-// FirewallRuleFamily Which packets.
+// FirewallRuleFamily Which packets; `bridge` are frames, whose source addresses are pinned.
 //
 // Example: ipv4
 type FirewallRuleFamily string
+
+// FirewallSetRequest A profile that is to be loaded.
+//
+// Example: {"confirmWithin":"120s","profile":"lockdown"}
+type FirewallSetRequest struct {
+	// ConfirmWithin How long it waits for its confirmation, 1s to 1h. Default: `spec.lockdown.confirmWithin` of the platform document.
+	//
+	//
+	// Example: 120s
+	ConfirmWithin string `json:"confirmWithin,omitempty,omitzero"`
+
+	// Force Load `lockdown` although what shows that Teleport is reachable is not done.
+	//
+	// Example: false
+	Force bool `json:"force,omitempty,omitzero"`
+
+	// Profile `open`: nothing of waddle's filters. `initial`: phase 0, SSH from where the platform says. `lockdown`: phase 3,
+	// nothing from the public side.
+	//
+	//
+	// Example: lockdown
+	Profile FirewallProfile `json:"profile"`
+}
 
 // Health That the daemon serves requests.
 //
@@ -2877,6 +3340,38 @@ type StreamEventsParams struct {
 	LastEventID *LastEventIDParam `json:"Last-Event-ID,omitempty"`
 }
 
+// GetFirewallParams defines parameters for GetFirewall.
+type GetFirewallParams struct {
+	// Rules Whether to list the loaded rules.
+	Rules *bool `form:"rules,omitempty" json:"rules,omitempty"`
+}
+
+// PostFirewallSetParams defines parameters for PostFirewallSet.
+type PostFirewallSetParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetFirewallTestParams defines parameters for GetFirewallTest.
+type GetFirewallTestParams struct {
+	// From `internet`, `teleport`, `node-1` and up, `host`, the name or number of one of the platform's VMs, or an address.
+	From string `form:"from" json:"from"`
+
+	// To The same names, or an address, and port and protocol. An IPv6 address stands in brackets.
+	To string `form:"to" json:"to"`
+
+	// Profile The rules of this profile instead of those in force.
+	Profile *FirewallProfile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Family Which addresses of the names to take. An address says it itself.
+	Family *GetFirewallTestParamsFamily `form:"family,omitempty" json:"family,omitempty"`
+}
+
+// GetFirewallTestParamsFamily defines parameters for GetFirewallTest.
+type GetFirewallTestParamsFamily string
+
 // ListOperationsParams defines parameters for ListOperations.
 type ListOperationsParams struct {
 	// State Only operations in this state. May be given several times.
@@ -3084,6 +3579,18 @@ type PostTokenParams struct {
 // PostApplyJSONRequestBody defines body for PostApply for application/json ContentType.
 type PostApplyJSONRequestBody = ApplyRequest
 
+// PostFirewallConfirmJSONRequestBody defines body for PostFirewallConfirm for application/json ContentType.
+type PostFirewallConfirmJSONRequestBody = FirewallConfirmRequest
+
+// PostFirewallEmergencyJSONRequestBody defines body for PostFirewallEmergency for application/json ContentType.
+type PostFirewallEmergencyJSONRequestBody = FirewallEmergencyRequest
+
+// PostFirewallRollbackJSONRequestBody defines body for PostFirewallRollback for application/json ContentType.
+type PostFirewallRollbackJSONRequestBody = FirewallRollbackRequest
+
+// PostFirewallSetJSONRequestBody defines body for PostFirewallSet for application/json ContentType.
+type PostFirewallSetJSONRequestBody = FirewallSetRequest
+
 // PutRootPasswordJSONRequestBody defines body for PutRootPassword for application/json ContentType.
 type PutRootPasswordJSONRequestBody = RootPasswordRequest
 
@@ -3230,6 +3737,117 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/events (the `StreamEvents` operationId).
 	StreamEvents(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFirewall What is confirmed, what is pending and until when
+	//
+	// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
+	// that are loaded in waddle's own chains, with what they have counted. Changes nothing.
+	//
+	// Corresponds with GET /v1/firewall (the `GetFirewall` operationId).
+	GetFirewall(ctx context.Context, params *GetFirewallParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallConfirmWithBody Keep the pending profile
+	//
+	// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+	// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+	// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+	// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+	PostFirewallConfirmWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallConfirm Keep the pending profile
+	//
+	// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+	// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+	// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+	// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+	PostFirewallConfirm(ctx context.Context, body PostFirewallConfirmJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFirewallDiff What differs from what is confirmed, and from what is loaded
+	//
+	// Looks at the host and changes nothing.
+	//
+	// Corresponds with GET /v1/firewall/diff (the `GetFirewallDiff` operationId).
+	GetFirewallDiff(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallEmergencyWithBody Let some addresses in for a while
+	//
+	// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+	// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+	// rolls a pending change back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+	PostFirewallEmergencyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallEmergency Let some addresses in for a while
+	//
+	// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+	// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+	// rolls a pending change back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+	PostFirewallEmergency(ctx context.Context, body PostFirewallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallRollbackWithBody Bring the last confirmed rules back at once
+	//
+	// Takes the pending change back, or ends the emergency.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+	PostFirewallRollbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallRollback Bring the last confirmed rules back at once
+	//
+	// Takes the pending change back, or ends the emergency.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+	PostFirewallRollback(ctx context.Context, body PostFirewallRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallSetWithBody Load a profile that rolls itself back unless it is confirmed
+	//
+	// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+	// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+	// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+	// Without an applied phase 0 nothing can be set.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+	PostFirewallSetWithBody(ctx context.Context, params *PostFirewallSetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostFirewallSet Load a profile that rolls itself back unless it is confirmed
+	//
+	// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+	// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+	// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+	// Without an applied phase 0 nothing can be set.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+	PostFirewallSet(ctx context.Context, params *PostFirewallSetParams, body PostFirewallSetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetFirewallTest Which rule decides about a new connection
+	//
+	// Answers from the rules, without sending a packet. Without `profile` from those that are in force, with it from
+	// what `postFirewallSet` would load. What rules of others do is not looked at.
+	//
+	// Corresponds with GET /v1/firewall/test (the `GetFirewallTest` operationId).
+	GetFirewallTest(ctx context.Context, params *GetFirewallTestParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHost What the host has, for a first platform document
 	//
@@ -3758,6 +4376,227 @@ func (c *Client) PostApply(ctx context.Context, params *PostApplyParams, body Po
 // Corresponds with GET /v1/events (the `StreamEvents` operationId).
 func (c *Client) StreamEvents(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStreamEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFirewall What is confirmed, what is pending and until when
+//
+// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
+// that are loaded in waddle's own chains, with what they have counted. Changes nothing.
+//
+// Corresponds with GET /v1/firewall (the `GetFirewall` operationId).
+func (c *Client) GetFirewall(ctx context.Context, params *GetFirewallParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFirewallRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallConfirmWithBody Keep the pending profile
+//
+// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+func (c *Client) PostFirewallConfirmWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallConfirmRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallConfirm Keep the pending profile
+//
+// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+func (c *Client) PostFirewallConfirm(ctx context.Context, body PostFirewallConfirmJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallConfirmRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFirewallDiff What differs from what is confirmed, and from what is loaded
+//
+// Looks at the host and changes nothing.
+//
+// Corresponds with GET /v1/firewall/diff (the `GetFirewallDiff` operationId).
+func (c *Client) GetFirewallDiff(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFirewallDiffRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallEmergencyWithBody Let some addresses in for a while
+//
+// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+// rolls a pending change back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+func (c *Client) PostFirewallEmergencyWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallEmergencyRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallEmergency Let some addresses in for a while
+//
+// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+// rolls a pending change back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+func (c *Client) PostFirewallEmergency(ctx context.Context, body PostFirewallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallEmergencyRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallRollbackWithBody Bring the last confirmed rules back at once
+//
+// Takes the pending change back, or ends the emergency.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+func (c *Client) PostFirewallRollbackWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallRollbackRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallRollback Bring the last confirmed rules back at once
+//
+// Takes the pending change back, or ends the emergency.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+func (c *Client) PostFirewallRollback(ctx context.Context, body PostFirewallRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallRollbackRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallSetWithBody Load a profile that rolls itself back unless it is confirmed
+//
+// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+// Without an applied phase 0 nothing can be set.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+func (c *Client) PostFirewallSetWithBody(ctx context.Context, params *PostFirewallSetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallSetRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostFirewallSet Load a profile that rolls itself back unless it is confirmed
+//
+// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+// Without an applied phase 0 nothing can be set.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+func (c *Client) PostFirewallSet(ctx context.Context, params *PostFirewallSetParams, body PostFirewallSetJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostFirewallSetRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetFirewallTest Which rule decides about a new connection
+//
+// Answers from the rules, without sending a packet. Without `profile` from those that are in force, with it from
+// what `postFirewallSet` would load. What rules of others do is not looked at.
+//
+// Corresponds with GET /v1/firewall/test (the `GetFirewallTest` operationId).
+func (c *Client) GetFirewallTest(ctx context.Context, params *GetFirewallTestParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetFirewallTestRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4932,6 +5771,344 @@ func NewStreamEventsRequest(server string, params *StreamEventsParams) (*http.Re
 			req.Header.Set("Last-Event-ID", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetFirewallRequest constructs an http.Request for the GetFirewall method
+func NewGetFirewallRequest(server string, params *GetFirewallParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Rules != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "rules", *params.Rules, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostFirewallConfirmRequest calls the generic PostFirewallConfirm builder with application/json body
+func NewPostFirewallConfirmRequest(server string, body PostFirewallConfirmJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostFirewallConfirmRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPostFirewallConfirmRequestWithBody constructs an http.Request for the PostFirewallConfirm method, with any body, and a specified content type
+func NewPostFirewallConfirmRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/confirm")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetFirewallDiffRequest constructs an http.Request for the GetFirewallDiff method
+func NewGetFirewallDiffRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/diff")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPostFirewallEmergencyRequest calls the generic PostFirewallEmergency builder with application/json body
+func NewPostFirewallEmergencyRequest(server string, body PostFirewallEmergencyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostFirewallEmergencyRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPostFirewallEmergencyRequestWithBody constructs an http.Request for the PostFirewallEmergency method, with any body, and a specified content type
+func NewPostFirewallEmergencyRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/emergency")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPostFirewallRollbackRequest calls the generic PostFirewallRollback builder with application/json body
+func NewPostFirewallRollbackRequest(server string, body PostFirewallRollbackJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostFirewallRollbackRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPostFirewallRollbackRequestWithBody constructs an http.Request for the PostFirewallRollback method, with any body, and a specified content type
+func NewPostFirewallRollbackRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/rollback")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPostFirewallSetRequest calls the generic PostFirewallSet builder with application/json body
+func NewPostFirewallSetRequest(server string, params *PostFirewallSetParams, body PostFirewallSetJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPostFirewallSetRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPostFirewallSetRequestWithBody constructs an http.Request for the PostFirewallSet method, with any body, and a specified content type
+func NewPostFirewallSetRequestWithBody(server string, params *PostFirewallSetParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/set")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetFirewallTestRequest constructs an http.Request for the GetFirewallTest method
+func NewGetFirewallTestRequest(server string, params *GetFirewallTestParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/firewall/test")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Profile != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "profile", *params.Profile, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Family != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "family", *params.Family, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -7084,6 +8261,123 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/events (the `StreamEvents` operationId).
 	StreamEventsWithResponse(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error)
 
+	// GetFirewallWithResponse What is confirmed, what is pending and until when
+	//
+	// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
+	// that are loaded in waddle's own chains, with what they have counted. Changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/firewall (the `GetFirewall` operationId).
+	GetFirewallWithResponse(ctx context.Context, params *GetFirewallParams, reqEditors ...RequestEditorFn) (*GetFirewallResponse, error)
+
+	// PostFirewallConfirmWithBodyWithResponse Keep the pending profile
+	//
+	// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+	// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+	// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+	// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+	PostFirewallConfirmWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallConfirmResponse, error)
+
+	// PostFirewallConfirmWithResponse Keep the pending profile
+	//
+	// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+	// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+	// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+	// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+	PostFirewallConfirmWithResponse(ctx context.Context, body PostFirewallConfirmJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallConfirmResponse, error)
+
+	// GetFirewallDiffWithResponse What differs from what is confirmed, and from what is loaded
+	//
+	// Looks at the host and changes nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/firewall/diff (the `GetFirewallDiff` operationId).
+	GetFirewallDiffWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetFirewallDiffResponse, error)
+
+	// PostFirewallEmergencyWithBodyWithResponse Let some addresses in for a while
+	//
+	// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+	// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+	// rolls a pending change back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+	PostFirewallEmergencyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallEmergencyResponse, error)
+
+	// PostFirewallEmergencyWithResponse Let some addresses in for a while
+	//
+	// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+	// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+	// rolls a pending change back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+	PostFirewallEmergencyWithResponse(ctx context.Context, body PostFirewallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallEmergencyResponse, error)
+
+	// PostFirewallRollbackWithBodyWithResponse Bring the last confirmed rules back at once
+	//
+	// Takes the pending change back, or ends the emergency.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+	PostFirewallRollbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallRollbackResponse, error)
+
+	// PostFirewallRollbackWithResponse Bring the last confirmed rules back at once
+	//
+	// Takes the pending change back, or ends the emergency.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+	PostFirewallRollbackWithResponse(ctx context.Context, body PostFirewallRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallRollbackResponse, error)
+
+	// PostFirewallSetWithBodyWithResponse Load a profile that rolls itself back unless it is confirmed
+	//
+	// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+	// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+	// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+	// Without an applied phase 0 nothing can be set.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+	PostFirewallSetWithBodyWithResponse(ctx context.Context, params *PostFirewallSetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallSetResponse, error)
+
+	// PostFirewallSetWithResponse Load a profile that rolls itself back unless it is confirmed
+	//
+	// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+	// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+	// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+	// Without an applied phase 0 nothing can be set.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+	PostFirewallSetWithResponse(ctx context.Context, params *PostFirewallSetParams, body PostFirewallSetJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallSetResponse, error)
+
+	// GetFirewallTestWithResponse Which rule decides about a new connection
+	//
+	// Answers from the rules, without sending a packet. Without `profile` from those that are in force, with it from
+	// what `postFirewallSet` would load. What rules of others do is not looked at.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/firewall/test (the `GetFirewallTest` operationId).
+	GetFirewallTestWithResponse(ctx context.Context, params *GetFirewallTestParams, reqEditors ...RequestEditorFn) (*GetFirewallTestResponse, error)
+
 	// GetHostWithResponse What the host has, for a first platform document
 	//
 	// Looks at the host and changes nothing. `waddle init` proposes a platform document from it.
@@ -8031,6 +9325,748 @@ func (r StreamEventsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r StreamEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetFirewallResponse401Headers the declared response headers of an HTTP 401 response for GetFirewall
+type GetFirewallResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetFirewallResponse429Headers the declared response headers of an HTTP 429 response for GetFirewall
+type GetFirewallResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetFirewallResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Firewall
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetFirewallResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetFirewallResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFirewallResponse) GetJSON200() *Firewall {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetFirewallResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetFirewallResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetFirewallResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetFirewallResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFirewallResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFirewallResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFirewallResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFirewallResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFirewallResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostFirewallConfirmResponse401Headers the declared response headers of an HTTP 401 response for PostFirewallConfirm
+type PostFirewallConfirmResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostFirewallConfirmResponse429Headers the declared response headers of an HTTP 429 response for PostFirewallConfirm
+type PostFirewallConfirmResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostFirewallConfirmResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Firewall
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostFirewallConfirmResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostFirewallConfirmResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostFirewallConfirmResponse) GetJSON200() *Firewall {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostFirewallConfirmResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostFirewallConfirmResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostFirewallConfirmResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostFirewallConfirmResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostFirewallConfirmResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetFirewallDiffResponse401Headers the declared response headers of an HTTP 401 response for GetFirewallDiff
+type GetFirewallDiffResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetFirewallDiffResponse429Headers the declared response headers of an HTTP 429 response for GetFirewallDiff
+type GetFirewallDiffResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetFirewallDiffResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FirewallDiff
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetFirewallDiffResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetFirewallDiffResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFirewallDiffResponse) GetJSON200() *FirewallDiff {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetFirewallDiffResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetFirewallDiffResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetFirewallDiffResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetFirewallDiffResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFirewallDiffResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFirewallDiffResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFirewallDiffResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFirewallDiffResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFirewallDiffResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostFirewallEmergencyResponse401Headers the declared response headers of an HTTP 401 response for PostFirewallEmergency
+type PostFirewallEmergencyResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostFirewallEmergencyResponse429Headers the declared response headers of an HTTP 429 response for PostFirewallEmergency
+type PostFirewallEmergencyResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostFirewallEmergencyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FirewallEmergency
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostFirewallEmergencyResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostFirewallEmergencyResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostFirewallEmergencyResponse) GetJSON200() *FirewallEmergency {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostFirewallEmergencyResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostFirewallEmergencyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostFirewallEmergencyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostFirewallEmergencyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostFirewallEmergencyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostFirewallRollbackResponse401Headers the declared response headers of an HTTP 401 response for PostFirewallRollback
+type PostFirewallRollbackResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostFirewallRollbackResponse429Headers the declared response headers of an HTTP 429 response for PostFirewallRollback
+type PostFirewallRollbackResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostFirewallRollbackResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Firewall
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostFirewallRollbackResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostFirewallRollbackResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostFirewallRollbackResponse) GetJSON200() *Firewall {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostFirewallRollbackResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostFirewallRollbackResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostFirewallRollbackResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostFirewallRollbackResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostFirewallRollbackResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PostFirewallSetResponse200Headers the declared response headers of an HTTP 200 response for PostFirewallSet
+type PostFirewallSetResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostFirewallSetResponse401Headers the declared response headers of an HTTP 401 response for PostFirewallSet
+type PostFirewallSetResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostFirewallSetResponse429Headers the declared response headers of an HTTP 429 response for PostFirewallSet
+type PostFirewallSetResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostFirewallSetResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FirewallPending
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMedia
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostFirewallSetResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostFirewallSetResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostFirewallSetResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostFirewallSetResponse) GetJSON200() *FirewallPending {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON413() *TooLarge {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON415() *UnsupportedMedia {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostFirewallSetResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostFirewallSetResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostFirewallSetResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostFirewallSetResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostFirewallSetResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetFirewallTestResponse401Headers the declared response headers of an HTTP 401 response for GetFirewallTest
+type GetFirewallTestResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetFirewallTestResponse429Headers the declared response headers of an HTTP 429 response for GetFirewallTest
+type GetFirewallTestResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetFirewallTestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *FirewallDecision
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetFirewallTestResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetFirewallTestResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetFirewallTestResponse) GetJSON200() *FirewallDecision {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetFirewallTestResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetFirewallTestResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetFirewallTestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetFirewallTestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetFirewallTestResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -12764,6 +14800,189 @@ func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, para
 	return ParseStreamEventsResponse(rsp)
 }
 
+// GetFirewallWithResponse What is confirmed, what is pending and until when
+//
+// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
+// that are loaded in waddle's own chains, with what they have counted. Changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/firewall (the `GetFirewall` operationId).
+func (c *ClientWithResponses) GetFirewallWithResponse(ctx context.Context, params *GetFirewallParams, reqEditors ...RequestEditorFn) (*GetFirewallResponse, error) {
+	rsp, err := c.GetFirewall(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFirewallResponse(rsp)
+}
+
+// PostFirewallConfirmWithBodyWithResponse Keep the pending profile
+//
+// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+func (c *ClientWithResponses) PostFirewallConfirmWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallConfirmResponse, error) {
+	rsp, err := c.PostFirewallConfirmWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallConfirmResponse(rsp)
+}
+
+// PostFirewallConfirmWithResponse Keep the pending profile
+//
+// Counts only over a connection that was accepted after the change was loaded and comes from outside of the host,
+// so that it proves that the new rules let the caller in; otherwise `proof_needed`. A connection that is kept
+// alive and used again is an old one. On the unix socket, and from the host's own addresses, `onTheConsole` says
+// that the caller is at the console, which no rule closes. Confirming what is confirmed already is no error.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/confirm (the `PostFirewallConfirm` operationId).
+func (c *ClientWithResponses) PostFirewallConfirmWithResponse(ctx context.Context, body PostFirewallConfirmJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallConfirmResponse, error) {
+	rsp, err := c.PostFirewallConfirm(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallConfirmResponse(rsp)
+}
+
+// GetFirewallDiffWithResponse What differs from what is confirmed, and from what is loaded
+//
+// Looks at the host and changes nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/firewall/diff (the `GetFirewallDiff` operationId).
+func (c *ClientWithResponses) GetFirewallDiffWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetFirewallDiffResponse, error) {
+	rsp, err := c.GetFirewallDiff(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFirewallDiffResponse(rsp)
+}
+
+// PostFirewallEmergencyWithBodyWithResponse Let some addresses in for a while
+//
+// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+// rolls a pending change back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+func (c *ClientWithResponses) PostFirewallEmergencyWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallEmergencyResponse, error) {
+	rsp, err := c.PostFirewallEmergencyWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallEmergencyResponse(rsp)
+}
+
+// PostFirewallEmergencyWithResponse Let some addresses in for a while
+//
+// Loads the lockdown with SSH and the Proxmox UI, or one of them, open to the sources that are named. It ends by
+// itself, with a reboot, or with `postFirewallRollback`. It takes the place of an emergency that is in force, and
+// rolls a pending change back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/emergency (the `PostFirewallEmergency` operationId).
+func (c *ClientWithResponses) PostFirewallEmergencyWithResponse(ctx context.Context, body PostFirewallEmergencyJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallEmergencyResponse, error) {
+	rsp, err := c.PostFirewallEmergency(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallEmergencyResponse(rsp)
+}
+
+// PostFirewallRollbackWithBodyWithResponse Bring the last confirmed rules back at once
+//
+// Takes the pending change back, or ends the emergency.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+func (c *ClientWithResponses) PostFirewallRollbackWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallRollbackResponse, error) {
+	rsp, err := c.PostFirewallRollbackWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallRollbackResponse(rsp)
+}
+
+// PostFirewallRollbackWithResponse Bring the last confirmed rules back at once
+//
+// Takes the pending change back, or ends the emergency.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/rollback (the `PostFirewallRollback` operationId).
+func (c *ClientWithResponses) PostFirewallRollbackWithResponse(ctx context.Context, body PostFirewallRollbackJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallRollbackResponse, error) {
+	rsp, err := c.PostFirewallRollback(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallRollbackResponse(rsp)
+}
+
+// PostFirewallSetWithBodyWithResponse Load a profile that rolls itself back unless it is confirmed
+//
+// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+// Without an applied phase 0 nothing can be set.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+func (c *ClientWithResponses) PostFirewallSetWithBodyWithResponse(ctx context.Context, params *PostFirewallSetParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PostFirewallSetResponse, error) {
+	rsp, err := c.PostFirewallSetWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallSetResponse(rsp)
+}
+
+// PostFirewallSetWithResponse Load a profile that rolls itself back unless it is confirmed
+//
+// Arms the rollback outside of the daemon, then loads the profile's rules, each table in one transaction. Without
+// `postFirewallConfirm` in time the former rules come back, whatever dies in between. `lockdown` is refused
+// (`needs_not_done`) before the steps that show that Teleport is reachable are done, unless `force` is given.
+// Without an applied phase 0 nothing can be set.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/firewall/set (the `PostFirewallSet` operationId).
+func (c *ClientWithResponses) PostFirewallSetWithResponse(ctx context.Context, params *PostFirewallSetParams, body PostFirewallSetJSONRequestBody, reqEditors ...RequestEditorFn) (*PostFirewallSetResponse, error) {
+	rsp, err := c.PostFirewallSet(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostFirewallSetResponse(rsp)
+}
+
+// GetFirewallTestWithResponse Which rule decides about a new connection
+//
+// Answers from the rules, without sending a packet. Without `profile` from those that are in force, with it from
+// what `postFirewallSet` would load. What rules of others do is not looked at.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/firewall/test (the `GetFirewallTest` operationId).
+func (c *ClientWithResponses) GetFirewallTestWithResponse(ctx context.Context, params *GetFirewallTestParams, reqEditors ...RequestEditorFn) (*GetFirewallTestResponse, error) {
+	rsp, err := c.GetFirewallTest(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetFirewallTestResponse(rsp)
+}
+
 // GetHostWithResponse What the host has, for a first platform document
 //
 // Looks at the host and changes nothing. `waddle init` proposes a platform document from it.
@@ -13994,6 +16213,709 @@ func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers StreamEventsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetFirewallResponse parses an HTTP response from a GetFirewallWithResponse call
+func ParseGetFirewallResponse(rsp *http.Response) (*GetFirewallResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFirewallResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Firewall
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetFirewallResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetFirewallResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostFirewallConfirmResponse parses an HTTP response from a PostFirewallConfirmWithResponse call
+func ParsePostFirewallConfirmResponse(rsp *http.Response) (*PostFirewallConfirmResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostFirewallConfirmResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Firewall
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PostFirewallConfirmResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostFirewallConfirmResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetFirewallDiffResponse parses an HTTP response from a GetFirewallDiffWithResponse call
+func ParseGetFirewallDiffResponse(rsp *http.Response) (*GetFirewallDiffResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFirewallDiffResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FirewallDiff
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetFirewallDiffResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetFirewallDiffResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostFirewallEmergencyResponse parses an HTTP response from a PostFirewallEmergencyWithResponse call
+func ParsePostFirewallEmergencyResponse(rsp *http.Response) (*PostFirewallEmergencyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostFirewallEmergencyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FirewallEmergency
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PostFirewallEmergencyResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostFirewallEmergencyResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostFirewallRollbackResponse parses an HTTP response from a PostFirewallRollbackWithResponse call
+func ParsePostFirewallRollbackResponse(rsp *http.Response) (*PostFirewallRollbackResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostFirewallRollbackResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Firewall
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers PostFirewallRollbackResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostFirewallRollbackResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostFirewallSetResponse parses an HTTP response from a PostFirewallSetWithResponse call
+func ParsePostFirewallSetResponse(rsp *http.Response) (*PostFirewallSetResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostFirewallSetResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FirewallPending
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMedia
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostFirewallSetResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostFirewallSetResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostFirewallSetResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetFirewallTestResponse parses an HTTP response from a GetFirewallTestWithResponse call
+func ParseGetFirewallTestResponse(rsp *http.Response) (*GetFirewallTestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetFirewallTestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest FirewallDecision
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetFirewallTestResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetFirewallTestResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

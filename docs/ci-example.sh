@@ -57,7 +57,7 @@ refused() {
 	invalid_request | invalid_platform | not_found | method_not_allowed | too_large | unsupported_media | idempotency_reused | precondition_needed) exit 2 ;;
 	unavailable) exit 7 ;;
 	internal) exit 1 ;;
-	state_unusable | interrupted | not_settled) exit 5 ;;
+	state_unusable | rules_damaged | interrupted | not_settled) exit 5 ;;
 	*) exit 4 ;;
 	esac
 }
@@ -211,6 +211,13 @@ case $command in
 	cancel) call POST "/v1/operations/$1/cancel?wait=1m" --header "Idempotency-Key: $(key "cancel-$1")" && body ;; # ID: stop after the running step
 	events) with_token --no-buffer --max-time "${1:-60}" --header 'Last-Event-ID: 0' "$WADDLE_SERVER/v1/events" || [ $? -eq 28 ] ;; # [SECONDS]: all events
 	network) call GET /v1/network && body ;; # as seen and as wanted
+	firewall) call GET "/v1/firewall?rules=true" && body ;; # the firewall's profile, what is pending, the rules and their counters
+	firewall-test) call GET /v1/firewall/test --get --data-urlencode "from=$1" --data-urlencode "to=$2" && body ;; # WHO WHO:PORT/tcp: which rule decides
+	firewall-set) call POST /v1/firewall/set --header 'Content-Type: application/json' --header "Idempotency-Key: $(key "set-$1")" --data-binary "$(jq -cn --arg profile "$1" '{profile: $profile}')" && body ;; # PROFILE: load one that rolls itself back
+	firewall-diff) call GET /v1/firewall/diff && body ;; # what is pending, and what has drifted
+	firewall-confirm) call POST /v1/firewall/confirm && body ;; # keep it: curl's new connection proves that the rules let us in
+	firewall-rollback) call POST /v1/firewall/rollback && body ;; # take a pending change back, or end an emergency
+	firewall-emergency) call POST /v1/firewall/emergency --header 'Content-Type: application/json' --data-binary "$(jq -cn --arg from "$1" --arg for "$2" '{from: [$from], for: $for}')" && body ;; # CIDR TIME: let an address in for a while
 	storage) call GET /v1/storage && body ;; # how the storage is
 	volumes) call GET "/v1/storage/volumes?limit=${1:-200}" && body ;; # [HOW MANY]: by name
 	volume-create) change POST /v1/storage/volumes "$(jq -cn --arg name "$1" --argjson bytes "$2" '{name: $name, sizeBytes: $bytes}')" "create-$1" ;; # VOLUME BYTES: make it and export it

@@ -25,13 +25,13 @@ func exitOf(c problem.Code) int {
 		return exitUsage
 	case problem.Conflict, problem.OperationRunning, problem.AdoptionNeeded, problem.WouldCutConnection,
 		problem.Forbidden, problem.GateNotOpen, problem.NeedsNotDone, problem.NotUndoable, problem.NoPlatform, problem.PreconditionFailed,
-		problem.HostUnsuitable, problem.InUse, problem.NoSpace:
+		problem.HostUnsuitable, problem.InUse, problem.NoSpace, problem.ChangePending, problem.NothingPending, problem.ProofNeeded:
 		return exitRefused
 	case problem.Unauthenticated, problem.TooManyAttempts:
 		return exitUnauthenticated
 	case problem.Unavailable:
 		return exitUnreachable
-	case problem.StateUnusable, problem.Interrupted, problem.NotSettled:
+	case problem.StateUnusable, problem.RulesDamaged, problem.Interrupted, problem.NotSettled:
 		return exitFailed
 	case problem.Internal:
 		return exitError

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -66,9 +67,16 @@ func (p *parts) run(ctx context.Context) error {
 		p.c.Log.Error("not every operation could be taken up again", "error", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	rules := make(chan struct{}, 1)
 	g.Go(func() error { return p.server.Run(ctx) })
 	g.Go(func() error { return p.storage.Run(ctx) })
-	g.Go(func() error { return p.engine.Reconcile(ctx, merge(ctx, kernel, p.triggers, p.storage.Watch(ctx))) })
+	g.Go(func() error {
+		return p.engine.Reconcile(ctx, merge(ctx, tell(ctx, kernel, rules), p.triggers, p.storage.Watch(ctx)))
+	})
+	g.Go(func() error {
+		p.profiles.Watch(ctx, expireEvery, rules)
+		return nil
+	})
 	g.Go(func() error {
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
@@ -81,10 +89,42 @@ func (p *parts) run(ctx context.Context) error {
 // platformChanged makes the reconciler see what differs under the new document.
 func (p *parts) platformChanged() {
 	p.storage.PlatformChanged()
+	p.lookAtAll()
+}
+
+// lookAtAll makes the reconciler look at everything: the document or the
+// firewall's profile has changed.
+func (p *parts) lookAtAll() {
 	select {
 	case p.triggers <- engine.WatchAll:
 	default: // one is waiting already
 	}
+}
+
+// expireEvery is how often a firewall change that is overdue is looked for
+// beside at its deadline, as when somebody has written the state by hand.
+const expireEvery = time.Minute
+
+// tell hands on what comes, and says on rules when the kernel's rules have changed.
+func tell(ctx context.Context, in <-chan string, rules chan<- struct{}) <-chan string {
+	out := make(chan string)
+	go func() {
+		defer close(out)
+		for kind := range in {
+			if kind == netfw.EventRules {
+				select {
+				case rules <- struct{}{}:
+				default: // one is waiting already
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case out <- kind:
+			}
+		}
+	}()
+	return out
 }
 
 // merge is all channels in one, until ctx ends.

@@ -88,8 +88,11 @@ func emptyView() api.NetworkView {
 
 func rule(f netfw.Family, table, chain, text string) api.FirewallRule {
 	family := api.FirewallRuleFamilyIpv4
-	if f == netfw.IPv6 {
+	switch f {
+	case netfw.IPv6:
 		family = api.FirewallRuleFamilyIpv6
+	case netfw.BridgePins:
+		family = api.FirewallRuleFamilyBridge
 	}
 	return api.FirewallRule{Family: family, Table: table, Chain: chain, Rule: text}
 }

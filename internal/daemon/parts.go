@@ -12,6 +12,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/access"
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/firewall"
 	"github.com/waddle-social/waddle/internal/hostfacts"
 	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/phase"
@@ -28,7 +29,8 @@ import (
 type parts struct {
 	c        Config
 	network  *netfw.Driver
-	firewall *confirm.Firewall
+	firewall *confirm.Firewall // the truth
+	profiles *firewall.Service // what the API does with it
 	access   *access.Driver
 	probes   *phase.Probes
 	storage  *storage.Service
@@ -69,6 +71,11 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.profiles = firewall.New(firewall.Options{
+		Truth: p.firewall, Kernel: network, Platform: p.document,
+		Missing: func(ctx context.Context) ([]string, error) { return firewall.Missing(ctx, p.engine) },
+		Publish: p.engine.Publish, Changed: p.lookAtAll, Log: c.Log,
+	})
 	kernel, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the kernel about the network: %w", err)
@@ -78,6 +85,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Platform:        p.store,
 		Network:         networkView{network},
 		Storage:         storageAPI{p.storage},
+		Firewall:        p.profiles,
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
 		RootPassword:    rootPassword{p.access},
 		Preflight:       p.preflight(),
@@ -117,6 +125,11 @@ func (p *parts) own() platform.Waddled {
 		return platform.Waddled{}
 	}
 	return doc.Spec.Waddled
+}
+
+func (p *parts) document() (*platform.Platform, error) {
+	_, doc, _, err := p.store.Read()
+	return doc, err
 }
 
 // graph is the phases for the platform as it is on the disk now.

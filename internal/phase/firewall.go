@@ -17,21 +17,35 @@ type Firewall interface {
 	Wanted(context.Context) (confirm.Wanted, error)
 	State(context.Context) (confirm.State, error)
 	Hold(context.Context, func(context.Context, confirm.Wanted) error) error
+	// Release forgets the confirmed profile and then calls the function.
+	Release(context.Context, func(context.Context) error) error
 }
 
 // rules completes a step that keeps some parts of the rule set loaded.
 func rules(net Network, fw Firewall, want netfw.RuleConfig, s engine.Step) engine.Step {
+	return rulesOf(net, fw, want).step(s)
+}
+
+func rulesOf(net Network, fw Firewall, want netfw.RuleConfig) subject[netfw.RulesBefore] {
 	now := func(ctx context.Context) (netfw.RuleConfig, error) {
 		w, err := fw.Wanted(ctx)
 		return inForce(want, w), err
 	}
 	return subject[netfw.RulesBefore]{
 		look: func(ctx context.Context) (netfw.Finding, error) {
-			c, err := now(ctx)
+			w, err := fw.Wanted(ctx)
 			if err != nil {
 				return netfw.Finding{}, err
 			}
-			return net.LookRules(ctx, c)
+			f, err := net.LookRules(ctx, inForce(want, w))
+			if err != nil || len(f.Differences) == 0 || !inMotion(ctx, fw, w) {
+				return f, err
+			}
+			err = fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) (err error) {
+				f, err = net.LookRules(ctx, inForce(want, w))
+				return err
+			})
+			return f, err
 		},
 		apply: func(ctx context.Context, agreed netfw.Consent) error {
 			return fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) error {
@@ -45,11 +59,73 @@ func rules(net Network, fw Firewall, want netfw.RuleConfig, s engine.Step) engin
 			}
 			return net.CaptureRules(ctx, c)
 		},
-		show: net.ShowUndoRules,
-		undo: func(ctx context.Context, before netfw.RulesBefore) error {
-			return fw.Hold(ctx, func(ctx context.Context, _ confirm.Wanted) error { return net.UndoRules(ctx, before) })
+		show: func(ctx context.Context, before netfw.RulesBefore) ([]netfw.Difference, error) {
+			w, err := fw.Wanted(ctx)
+			if err == nil {
+				err = settledProfile(w) // so that a refused undo leaves the step applied
+			}
+			if err != nil {
+				return nil, err
+			}
+			return net.ShowUndoRules(ctx, before)
 		},
-	}.step(s)
+		undo: func(ctx context.Context, before netfw.RulesBefore) error {
+			return fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) error {
+				if err := settledProfile(w); err != nil {
+					return err
+				}
+				return net.UndoRules(ctx, before)
+			})
+		},
+	}
+}
+
+// inMotion reports whether the profile may have changed while the rules were
+// looked at: what differs then is no drift, and is looked at again under the lock.
+func inMotion(ctx context.Context, fw Firewall, w confirm.Wanted) bool {
+	s, err := fw.State(ctx)
+	if err != nil {
+		return false
+	}
+	if s.Pending != nil || s.Emergency != nil || w.Pending != nil || w.Emergency != nil ||
+		s.Confirmed != nil && s.Confirmed.Unsettled {
+		return true
+	}
+	now, err := fw.Wanted(ctx)
+	return err == nil && (now.Live != w.Live || now.Boot != w.Boot)
+}
+
+// settledProfile refuses while a change waits or an emergency is in force: what
+// an undo takes away would come back with the confirmation, or with the end.
+func settledProfile(w confirm.Wanted) error {
+	switch p, e := w.Pending, w.Emergency; {
+	case p != nil:
+		return &confirm.ConflictError{ID: p.ID, What: "the change to " + string(p.Profile), By: p.By, Until: p.Deadline.Wall}
+	case e != nil:
+		return &confirm.ConflictError{ID: e.ID, What: "the emergency", By: e.By, Until: e.Until.Wall}
+	}
+	return nil
+}
+
+// inputRules are rules whose undo forgets the profile.
+func inputRules(net Network, fw Firewall, want netfw.RuleConfig, s engine.Step) engine.Step {
+	x := rulesOf(net, fw, want)
+	show := x.show
+	x.show = func(ctx context.Context, before netfw.RulesBefore) ([]netfw.Difference, error) {
+		w, err := fw.Wanted(ctx)
+		if err != nil {
+			return nil, err
+		}
+		d, err := show(ctx, before)
+		if w.Boot != "" {
+			d = append(d, netfw.Difference{Kind: netfw.Remove, Object: "firewall profile", Is: string(w.Boot), Note: "it is forgotten; a later apply begins with " + string(netfw.Initial)})
+		}
+		return d, err
+	}
+	x.undo = func(ctx context.Context, before netfw.RulesBefore) error {
+		return fw.Release(ctx, func(ctx context.Context) error { return net.UndoRules(ctx, before) })
+	}
+	return x.step(s)
 }
 
 // inForce is the configuration with the profiles that are in force. Before the
@@ -92,6 +168,7 @@ func ruleConfig(p *platform.Platform, parts netfw.Part) netfw.RuleConfig {
 		PublicBridge:    string(s.Network.Public.Bridge),
 		Isolated:        s.Network.Internal.NAT == platform.NoNAT,
 		SSHPort:         ssh,
+		SSHFrom:         s.Lockdown.SSHFrom,
 		InternalTCP:     []uint16{ssh, platform.ProxmoxPort, api, iscsi, csi},
 		InternalOpen:    s.Lockdown.Internal == platform.Open,
 		Zones: netfw.Zones{

@@ -68,6 +68,10 @@ func (g *gates) Hold(ctx context.Context, do func(context.Context, confirm.Wante
 	return do(ctx, g.wanted)
 }
 
+func (g *gates) Release(ctx context.Context, undo func(context.Context) error) error {
+	return undo(ctx)
+}
+
 // kernel is the network driver as far as phase 3 asks it.
 type kernel struct {
 	Network

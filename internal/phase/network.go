@@ -116,7 +116,7 @@ func refused(err error) error {
 		p.Others = strings.Split(ports.Ports, ", ")
 		return p
 	}
-	return err
+	return FirewallProblem(err)
 }
 
 func objects(ds []netfw.Difference) []string {

@@ -13,7 +13,7 @@ func immediateLockdown(p *platform.Platform, net Network, fw Firewall, ways Acce
 			ID: "host.console", Title: "Reach the host over the out-of-band console",
 			Plan: "Phase 0, step 1", Area: "access",
 		}, "log in on the provider's out-of-band console once, so that there is a way in that no firewall closes"),
-		rules(net, fw, ruleConfig(p, netfw.PartInput), engine.Step{
+		inputRules(net, fw, ruleConfig(p, netfw.PartInput), engine.Step{
 			ID: "firewall.input", Title: "Apply immediate firewall rules",
 			Plan: "Phase 0, step 2", Area: "firewall", Watches: []string{netfw.EventRules, netfw.EventFiles},
 		}),

@@ -49,6 +49,10 @@ func (untouched) Hold(ctx context.Context, do func(context.Context, confirm.Want
 	return do(ctx, confirm.Wanted{})
 }
 
+func (untouched) Release(ctx context.Context, undo func(context.Context) error) error {
+	return undo(ctx)
+}
+
 // acks is the gates that were acknowledged.
 type acks map[string]engine.Acknowledgement
 

@@ -28,6 +28,9 @@ const (
 	NotUndoable        Code = "not_undoable"         // nothing to undo, or a step that cannot be undone
 	InUse              Code = "in_use"               // somebody or something still uses the volume or snapshot
 	NoSpace            Code = "no_space"             // the pool or the quota has no room for it
+	ChangePending      Code = "change_pending"       // a firewall change or an emergency is in force
+	NothingPending     Code = "nothing_pending"      // no such firewall change waits for a confirmation
+	ProofNeeded        Code = "proof_needed"         // the connection does not show that the new rules let the caller in
 	PreconditionFailed Code = "precondition_failed"  // If-Match names another revision
 	PreconditionNeeded Code = "precondition_needed"  // the call needs an If-Match
 	IdempotencyReused  Code = "idempotency_reused"   // the key was used for another request
@@ -38,6 +41,7 @@ const (
 	Interrupted        Code = "interrupted"          // the operation died with the daemon and a person has to look
 	NotSettled         Code = "not_settled"          // it was changed and does not stay as it was left
 	StateUnusable      Code = "state_unusable"       // the state file is damaged or newer than this program
+	RulesDamaged       Code = "rules_damaged"        // what is saved of the firewall cannot be read; what is loaded stays
 	Unavailable        Code = "unavailable"          // not now: starting or stopping
 	Internal           Code = "internal"             // a defect; the log has the cause
 )
@@ -55,7 +59,8 @@ func (c Code) Status() int {
 		return 404
 	case MethodNotAllowed:
 		return 405
-	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NeedsNotDone, NotUndoable, InUse, NoSpace, Interrupted:
+	case Conflict, OperationRunning, AdoptionNeeded, WouldCutConnection, GateNotOpen, NeedsNotDone, NotUndoable, InUse, NoSpace, Interrupted,
+		ChangePending, NothingPending, ProofNeeded:
 		return 409
 	case PreconditionFailed:
 		return 412

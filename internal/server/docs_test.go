@@ -127,6 +127,8 @@ func TestTheScriptOfTheDocumentationDoesAllThatWaddleDoes(t *testing.T) {
 	file := filepath.Join(w.dir, "new.yaml")
 	w.must(os.WriteFile(file, example(t), 0o600))
 	ci := w.ciScript("admin")
+	w.withPlatform()
+	w.withPhase0()
 
 	out, _ := ci.run(0, "deploy", file, "1")
 	for _, want := range []string{"create firewall.rules", "step network.bridge changed", "op-00000001: done"} {
@@ -156,6 +158,15 @@ func TestTheScriptOfTheDocumentationDoesAllThatWaddleDoes(t *testing.T) {
 			t.Errorf("ci-example.sh %s printed nothing", strings.Join(c, " "))
 		}
 	}
+	for _, c := range [][]string{
+		{"firewall"}, {"firewall-test", "internet", "host:8006/tcp"}, {"firewall-set", "open"}, {"firewall-diff"}, {"firewall-rollback"},
+		{"firewall-emergency", "198.51.100.7", "5m"}, {"firewall-rollback"},
+	} {
+		if out, _ := ci.run(0, c...); out == "" {
+			t.Errorf("ci-example.sh %s printed nothing", strings.Join(c, " "))
+		}
+	}
+	ci.run(4, "firewall-confirm")
 	ci.run(3, "plan", "1")
 	secret := filepath.Join(w.dir, "secret")
 	out, _ = ci.run(0, "token-create", "reader", "read", secret)

@@ -22,7 +22,7 @@ import (
 func TestEveryDocumentedStatusIsReached(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limits.FailedAuthentications = 100 })
 	for _, reach := range []func(*testing.T, *world){
-		withoutPlatform, writing, planning, running, confirming, rootPassword, storing, tokens, everywhere,
+		withoutPlatform, writing, firewalling, planning, running, confirming, rootPassword, storing, tokens, everywhere,
 	} {
 		reach(t, w)
 	}
@@ -35,11 +35,13 @@ func TestEveryDocumentedStatusIsReached(t *testing.T) {
 func withoutPlatform(_ *testing.T, w *world) {
 	c := w.root()
 	for _, call := range []string{"GET /v1/platform", "GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo",
-		"POST /v1/phases/1/run", "POST /v1/phases/1/undo", "POST /v1/apply", "POST /v1/phases/2/steps/teleport.vm/acknowledge"} {
+		"POST /v1/phases/1/run", "POST /v1/phases/1/undo", "POST /v1/apply", "POST /v1/phases/2/steps/teleport.vm/acknowledge",
+		"GET " + askFirewall} {
 		method, path, _ := strings.Cut(call, " ")
 		c.do(method, path, "").problem(404, "no_platform")
 	}
-	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/preflight", "/v1/network", "/v1/operations"} {
+	c.do("POST", "/v1/firewall/set", `{"profile":"open"}`).problem(404, "no_platform")
+	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/preflight", "/v1/network", "/v1/firewall", "/v1/firewall/diff", "/v1/operations"} {
 		c.do("GET", path, "").want(200)
 	}
 }
@@ -58,6 +60,22 @@ func writing(t *testing.T, w *world) {
 	c.do("GET", "/v1/platform", "", "Accept: application/json").want(200)
 }
 
+const askFirewall = "/v1/firewall/test?from=internet&to=host:8006/tcp"
+
+func firewalling(_ *testing.T, w *world) {
+	c := w.root()
+	w.withPhase0()
+	c.do("GET", askFirewall, "").want(200)
+	c.do("POST", "/v1/firewall/set", `{"profile":"lockdown"}`).problem(409, "needs_not_done")
+	c.do("POST", "/v1/firewall/confirm", "").problem(409, "nothing_pending")
+	c.do("POST", "/v1/firewall/rollback", "").problem(409, "nothing_pending")
+	c.do("POST", "/v1/firewall/set", `{"profile":"open"}`, "Idempotency-Key: firewall-key").want(200)
+	c.do("POST", "/v1/firewall/set", `{"profile":"initial"}`, "Idempotency-Key: firewall-key").problem(422, "idempotency_reused")
+	c.do("POST", "/v1/firewall/confirm", `{"onTheConsole":true}`).want(200)
+	c.do("POST", "/v1/firewall/emergency", `{"from":["198.51.100.7"]}`).want(200)
+	c.do("POST", "/v1/firewall/rollback", "").want(200)
+}
+
 func planning(t *testing.T, w *world) {
 	c := w.root()
 	c.do("GET", "/v1/plan?through=1", "").want(200)
@@ -69,7 +87,7 @@ func planning(t *testing.T, w *world) {
 	w.must(os.WriteFile(w.store.Path, []byte("kind: Platfrom\n"), 0o600))
 	c.do("GET", "/v1/platform", "").want(200)
 	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
-	for _, path := range []string{"/v1/plan", "/v1/phases", "/v1/phases/1", "/v1/phases/1/undo"} {
+	for _, path := range []string{"/v1/plan", "/v1/phases", "/v1/phases/1", "/v1/phases/1/undo", askFirewall} {
 		c.do("GET", path, "").problem(422, "invalid_platform")
 	}
 	c.do("DELETE", "/v1/phases/2/steps/teleport.vm/acknowledge", "").problem(422, "invalid_platform")

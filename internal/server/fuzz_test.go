@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/firewall"
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
 	"github.com/waddle-social/waddle/internal/server/contract"
 	"github.com/waddle-social/waddle/internal/server/listen"
@@ -97,6 +98,9 @@ func fuzzServer(f *testing.F) (http.Handler, *contract.Contract) {
 	}
 	s, err := New(Options{
 		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{&world{}}, Preflight: fakePreflight{}, State: db,
+		Firewall: firewallOn(f, dir, &fakeRules{}, store, firewall.Options{
+			Missing: func(context.Context) ([]string, error) { return nil, nil }, Publish: e.Publish, Changed: func() {},
+		}),
 		Phases: []Phase{{0, "a"}, {1, "b"}}, TLSDir: filepath.Join(dir, "tls"),
 		PlatformSchema: func() ([]byte, error) { return []byte("{}"), nil },
 	})

@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/firewall"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/server/api"
 	"github.com/waddle-social/waddle/internal/server/token"
+	"github.com/waddle-social/waddle/pkg/netfw"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 // Engine is what the server needs of the step engine; *engine.Engine has it.
@@ -43,6 +46,19 @@ type PlatformStore interface {
 type Network interface {
 	Seen(ctx context.Context) (api.NetworkView, error)
 	Wanted(ctx context.Context, p *platform.Platform) (api.NetworkView, error)
+}
+
+// Firewall changes the firewall's profile and says how it stands;
+// *firewall.Service does.
+type Firewall interface {
+	Show(ctx context.Context, rules bool) (firewall.Status, error)
+	Set(ctx context.Context, who firewall.Caller, c firewall.Change) (p confirm.Pending, note string, err error)
+	Confirm(ctx context.Context, who firewall.Caller, id string, onTheConsole bool) error
+	Rollback(ctx context.Context, who firewall.Caller, id string) error
+	Emergency(ctx context.Context, who firewall.Caller, o firewall.Opening) (confirm.Emergency, error)
+	Diff(ctx context.Context) (pending, drift []netfw.Difference, err error)
+	Test(ctx context.Context, q firewall.Question) (firewall.Answer, error)
+	Left(d confirm.Deadline) time.Duration
 }
 
 // Host looks at what the host has; *hostfacts.Host does.
@@ -113,6 +129,7 @@ type Options struct {
 	Engine   Engine
 	Platform PlatformStore
 	Network  Network
+	Firewall Firewall
 	Host     Host
 	Storage  Storage
 	// RootPassword sets root's password; internal/access does.

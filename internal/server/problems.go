@@ -72,6 +72,9 @@ var titles = map[problem.Code]string{
 	problem.NotUndoable:        "There is nothing that can be undone",
 	problem.InUse:              "It is in use",
 	problem.NoSpace:            "There is no room for it",
+	problem.ChangePending:      "Another firewall change is in force",
+	problem.NothingPending:     "No firewall change waits for a confirmation",
+	problem.ProofNeeded:        "The confirmation proves nothing",
 	problem.PreconditionFailed: "The document has changed in between",
 	problem.PreconditionNeeded: "If-Match is needed",
 	problem.IdempotencyReused:  "The idempotency key was used for another request",
@@ -82,6 +85,7 @@ var titles = map[problem.Code]string{
 	problem.Interrupted:        "The operation was interrupted",
 	problem.NotSettled:         "The change does not last",
 	problem.StateUnusable:      "The state file cannot be used",
+	problem.RulesDamaged:       "What is saved of the firewall cannot be read",
 	problem.Unavailable:        "Not now",
 	problem.Internal:           "A defect",
 }

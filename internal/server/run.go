@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/server/listen"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 // Timeouts of connections. Those of an answer are set request by request.
@@ -32,7 +33,6 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	plain := s.httpServer()
-	plain.ConnContext = ConnContext
 	secure := s.httpServer()
 	secure.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: s.certs.Certificate}
 
@@ -55,7 +55,7 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) httpServer() *http.Server {
 	srv := &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		Handler: s.Handler(), ConnContext: ConnContext, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: headerBytes, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
 		Protocols: new(http.Protocols),
 	}
@@ -81,9 +81,21 @@ func (s *Server) shutdown(srv *http.Server) error {
 	return nil
 }
 
-// ConnContext marks a connection of the unix socket with the process at its
-// other end, which authenticate looks at.
+// openedKey is how a connection is marked with the time of its accept.
+type openedKey struct{}
+
+// openedAt is the confirm.Boottime at which the request's connection was
+// accepted, however often it was used since; 0, which proves nothing, without a
+// mark.
+func openedAt(ctx context.Context) time.Duration {
+	at, _ := ctx.Value(openedKey{}).(time.Duration)
+	return at
+}
+
+// ConnContext marks a connection with the time of its accept, and one of the
+// unix socket with the process at its other end, which authenticate looks at.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, openedKey{}, confirm.Boottime())
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return ctx

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +51,8 @@ type world struct {
 	log      *lockedBuffer
 	password string // root's
 	storage  *fakeStorage
+	rules    fakeRules
+	changes  atomic.Int64 // of the firewall's profile
 	stop     func() error
 
 	mu     sync.Mutex
@@ -120,7 +123,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Storage: w.storage, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Storage: w.storage, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },

@@ -34,6 +34,9 @@ func (g generator) config() RuleConfig {
 		InternalCIDR: netip.PrefixFrom(g.v4(), 1+g.IntN(29)).Masked(), SSHPort: g.port(), InternalTCP: some(g, 5, g.port),
 		Boot: pick(g, "", "", Initial, Lockdown, Open, Emergency), InternalOpen: g.IntN(3) == 0,
 	}
+	if g.IntN(3) == 0 {
+		c.SSHFrom = some(g, 3, g.source)
+	}
 	inside := func() netip.Addr {
 		if g.IntN(3) == 0 {
 			return g.v6()

@@ -60,7 +60,11 @@ func TestRulesOfEachProfileAndPart(t *testing.T) {
 		"initial-phase1": with(func(c *RuleConfig) {
 			c.Parts = PartForward | PartNAT
 		}),
-		"open": with(func(c *RuleConfig) { c.Profile = Open }),
+		"open":                with(func(c *RuleConfig) { c.Profile = Open }),
+		"initial-from-nobody": with(func(c *RuleConfig) { c.SSHFrom = []netip.Prefix{} }),
+		"initial-from-all-of-ipv6": with(func(c *RuleConfig) {
+			c.SSHFrom = []netip.Prefix{netip.MustParsePrefix("::/0"), netip.MustParsePrefix("10.10.0.0/28")}
+		}),
 		"other-numbers": with(func(c *RuleConfig) {
 			c.SSHPort, c.InternalTCP = 2222, []uint16{8006, 22, 2222, 22}
 			c.InternalBridge, c.PublicBridge, c.InternalCIDR = "vmbr9", "eno1", netip.MustParsePrefix("172.16.4.0/22")
@@ -77,7 +81,7 @@ func TestRulesOfEachProfileAndPart(t *testing.T) {
 
 func TestRulesOfTheClosedProfiles(t *testing.T) {
 	sets := allSets(t)
-	for _, name := range []string{"lockdown", "lockdown-open", "emergency", "builtin"} {
+	for _, name := range []string{"initial-from", "lockdown", "lockdown-open", "emergency", "builtin"} {
 		golden(t, "rules-"+name+".v4", string(Render(sets[name].V4)))
 		golden(t, "rules-"+name+".v6", string(Render(sets[name].V6)))
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -92,4 +93,28 @@ func (r pinRule) isKnown() bool {
 		return r.addr.Is6() && !r.addr.Is4In6() && r.addr.Zone() == ""
 	}
 	return !r.addr.IsValid() && (r.proto == "" && r.port != "" || slices.Contains(pinTags, r.proto))
+}
+
+var pinnedVM = regexp.MustCompile(`^tap([1-9][0-9]{2,8})i\*$`)
+
+// Pinned are the addresses that the set binds to VMs, by VMID.
+func (s RuleSet) Pinned() map[int][]netip.Addr {
+	out := map[int][]netip.Addr{}
+	for _, c := range s.Pins {
+		for _, text := range c.Rules {
+			r, err := parsePin(text)
+			if err != nil || !r.addr.IsValid() {
+				continue
+			}
+			m := pinnedVM.FindStringSubmatch(r.port)
+			if m == nil {
+				continue
+			}
+			id, err := strconv.Atoi(m[1])
+			if err == nil && !slices.Contains(out[id], r.addr) {
+				out[id] = append(out[id], r.addr)
+			}
+		}
+	}
+	return out
 }

@@ -15,13 +15,16 @@ func adoptable(cfg RuleConfig, c Chain) []string {
 	}
 	switch c.Part {
 	case PartInput:
-		return []string{
+		lines := []string{
 			normalText("-p tcp --dport 8006 -j DROP"),
-			normalText(fmt.Sprintf("-p tcp --dport %d -j ACCEPT", cfg.SSHPort)),
 			normalText("-m state --state ESTABLISHED,RELATED -j ACCEPT"),
 			normalText("-i lo -j ACCEPT"),
 			normalText("-j DROP"),
 		}
+		if cfg.sshFromAnywhere(IPv4) { // otherwise it says more than ours
+			lines = append(lines, normalText(fmt.Sprintf("-p tcp --dport %d -j ACCEPT", cfg.SSHPort)))
+		}
+		return lines
 	case PartNAT:
 		if cfg.Isolated {
 			return nil

@@ -36,8 +36,13 @@ type RuleConfig struct {
 	InternalCIDR   netip.Prefix // 10.10.0.0/24, IPv4
 	PublicBridge   string       // vmbr0
 	Isolated       bool         // the internal network does not leave the host: no masquerade, nothing forwarded out
-	SSHPort        uint16       // open from anywhere in the initial profile
+	SSHPort        uint16       // open from SSHFrom in the initial profile
 	InternalTCP    []uint16     // the host's TCP ports that InternalCIDR may reach in the initial profile
+
+	// SSHFrom are the networks, of either family, that reach SSHPort in the
+	// initial profile. Nil is everywhere, a list without one of a family nobody
+	// of it. InternalCIDR reaches it by InternalTCP in any case.
+	SSHFrom []netip.Prefix
 
 	// Boot is the profile of the rule files when the one in the kernel is not
 	// to survive a boot, as while a change is not confirmed. Zero is Profile,

@@ -2,6 +2,7 @@ package netfw
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -29,7 +30,7 @@ func inputRules(c RuleConfig, f Family) []string {
 	} else {
 		r = append(r, dhcp6Rule(c))
 	}
-	r = append(r, acceptTCP("", c.SSHPort))
+	r = append(r, sshRules(c, f)...)
 	if f == IPv4 {
 		r = append(r, internalRules(c)...)
 	}
@@ -86,12 +87,30 @@ func dhcp6Rule(c RuleConfig) string {
 	return fmt.Sprintf("-s fe80::/10 -d fe80::/10 -i %s -p udp -m udp --sport 547 --dport 546 -j ACCEPT", c.PublicBridge)
 }
 
+// sshRules open SSH to the networks that were named.
+func sshRules(c RuleConfig, f Family) []string {
+	if c.sshFromAnywhere(f) {
+		return []string{acceptTCP("", c.SSHPort)}
+	}
+	var r []string
+	for _, p := range c.SSHFrom {
+		if p.Addr().Is4() == (f == IPv4) {
+			r = append(r, acceptTCP(c.fromSource(p), c.SSHPort))
+		}
+	}
+	return unique(r)
+}
+
+func (c RuleConfig) sshFromAnywhere(f Family) bool {
+	return c.SSHFrom == nil || slices.ContainsFunc(c.SSHFrom, func(p netip.Prefix) bool { return p.Bits() == 0 && p.Addr().Is4() == (f == IPv4) })
+}
+
 func internalRules(c RuleConfig) []string {
 	from := fmt.Sprintf("-s %s -i %s ", c.InternalCIDR, c.InternalBridge)
 	ports := slices.Compact(slices.Sorted(slices.Values(c.InternalTCP)))
 	var r []string
 	for _, p := range ports {
-		if p != c.SSHPort { // open already
+		if p != c.SSHPort || !c.sshFromAnywhere(IPv4) {
 			r = append(r, acceptTCP(from, p))
 		}
 	}

@@ -76,20 +76,24 @@ func exceptionRules(c RuleConfig, f Family) []string {
 			if src.Addr().Is4() != (f == IPv4) {
 				continue
 			}
-			from := ""
-			if src.Bits() > 0 {
-				from = fmt.Sprintf("-s %s ", src)
-			}
-			if !c.isInternal(src) {
-				from += "! "
-			}
-			from += fmt.Sprintf("-i %s ", c.InternalBridge)
 			for _, p := range slices.Compact(slices.Sorted(slices.Values(x.TCP))) {
-				r = append(r, acceptTCP(from, p))
+				r = append(r, acceptTCP(c.fromSource(src), p))
 			}
 		}
 	}
 	return unique(r)
+}
+
+// fromSource matches what comes from a network, by the bridge that it can come by.
+func (c RuleConfig) fromSource(src netip.Prefix) string {
+	from := ""
+	if src.Bits() > 0 {
+		from = fmt.Sprintf("-s %s ", src)
+	}
+	if !c.isInternal(src) {
+		from += "! "
+	}
+	return from + fmt.Sprintf("-i %s ", c.InternalBridge)
 }
 
 func (c RuleConfig) isInternal(p netip.Prefix) bool {

@@ -47,13 +47,21 @@ func emergency(c RuleConfig) RuleConfig {
 	return c
 }
 
+// fromFriend lets SSH in from the friend's addresses and a branch whose network
+// has the internal one in it.
+func fromFriend(c RuleConfig) RuleConfig {
+	c.SSHFrom = []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::7/128")}
+	return c
+}
+
 // allSets are the rule sets of every profile, by name.
 func allSets(t testing.TB) map[string]RuleSet {
 	t.Helper()
 	out := map[string]RuleSet{"builtin": BuiltinLockdown(), "none": {}}
 	for name, cfg := range map[string]RuleConfig{
 		"open": inProfile(zonedConfig(), Open), "initial": planConfig(), "initial-pinned": inProfile(zonedConfig(), Initial),
-		"lockdown": zonedConfig(), "lockdown-open": openInside(zonedConfig()), "emergency": emergency(zonedConfig()),
+		"initial-from": fromFriend(inProfile(zonedConfig(), Initial)),
+		"lockdown":     zonedConfig(), "lockdown-open": openInside(zonedConfig()), "emergency": emergency(zonedConfig()),
 	} {
 		set, err := Rules(cfg)
 		if err != nil {

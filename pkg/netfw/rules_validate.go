@@ -45,6 +45,11 @@ func (c RuleConfig) Validate() error {
 	if slices.Contains(c.InternalTCP, 0) {
 		bad("internal TCP port 0: allowed are 1 to 65535")
 	}
+	for _, p := range c.SSHFrom {
+		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
+			bad("SSH from %s: not a network in CIDR notation, as 198.51.100.0/24 or 2001:db8::/64", p)
+		}
+	}
 	errs = append(errs, c.validateZones()...)
 	errs = append(errs, c.validateExceptions()...)
 	errs = append(errs, c.validatePins()...)

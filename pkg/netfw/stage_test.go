@@ -98,6 +98,7 @@ node3           vmbr1 tap112i0 10.10.0.12   fd00::12
 ops             vmbr1 tap120i0 10.10.0.50   fd00::50
 rogue           vmbr1 tap666i0 10.10.0.99   fd00::99
 vip             -     -        10.10.0.20   fd00::20
+branch          -     -        10.20.0.7    fd20::7
 foreign         -     -        172.31.0.5   fd09::5`), "\n") {
 		w := strings.Fields(strings.ReplaceAll(line, " - ", ` "" `))
 		out[w[0]] = &actor{name: w[0], bridge: strings.Trim(w[1], `"-`), port: strings.Trim(w[2], `"-`), v4: addr(w[3]), v6: addr(w[4])}

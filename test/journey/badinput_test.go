@@ -387,14 +387,32 @@ const waddledPath = "/run/.lab/bin/waddled"
 // installWaddled builds the real daemon and puts it on the host.
 func (h *host) installWaddled() {
 	h.t.Helper()
+	path := h.buildWaddled()
+	h.run("mkdir -p " + filepath.Dir(waddledPath))
+	if err := h.Host.WriteFile(waddledPath, read(h.t, path), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *host) buildWaddled() string {
+	h.t.Helper()
 	path := filepath.Join(h.t.TempDir(), "waddled")
-	build := exec.CommandContext(h.t.Context(), "go", "build", "-o", path, "../../cmd/waddled")
+	build := exec.CommandContext(h.t.Context(), "go", "build", "-tags", "lab", "-o", path, "../../cmd/waddled")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		h.t.Fatalf("%v\n%s", err, out)
 	}
-	h.run("mkdir -p " + filepath.Dir(waddledPath))
-	if err := h.Host.WriteFile(waddledPath, read(h.t, path), 0o755); err != nil {
+	return path
+}
+
+// startWaddled starts the real daemon, which can arm the rollback of a firewall
+// change: that is a process of the same program.
+func (h *host) startWaddled(env ...string) {
+	h.t.Helper()
+	if h.built == "" {
+		h.built = h.buildWaddled()
+	}
+	if err := h.StartDaemon(h.t.Context(), h.built, []string{"serve", "--verbose"}, env); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -45,6 +45,7 @@ func TestEveryDocumentedStatusOfEveryOperationIsSeenOnARealHost(t *testing.T) {
 		{"without a platform", (*exchanges).withoutPlatform},
 		{"writing the platform", (*exchanges).writing},
 		{"planning", (*exchanges).planning},
+		{"the firewall", (*exchanges).firewalling},
 		{"operations that are held up", (*exchanges).running},
 		{"gates", (*exchanges).gates},
 		{"volumes", (*exchanges).volumes},
@@ -82,7 +83,7 @@ func newExchanges(t *testing.T) *exchanges {
 		t.Fatal(err)
 	}
 	x.dead = append(x.dead, x.expiredToken())
-	x.start(x.holdingPath())
+	x.startWaddled(x.holdingPath())
 	x.root = x.overSocket(x.all.Transport)
 	return x
 }
@@ -135,11 +136,12 @@ const platformPath = "/etc/waddle/platform.yaml"
 
 func (x *exchanges) withoutPlatform() {
 	for _, call := range []string{"GET /v1/platform", "GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo",
-		"POST /v1/phases/1/run", "POST /v1/phases/1/undo", "POST /v1/apply", "POST /v1/phases/0/steps/host.console/acknowledge"} {
+		"POST /v1/phases/1/run", "POST /v1/phases/1/undo", "POST /v1/apply", "POST /v1/phases/0/steps/host.console/acknowledge", "GET " + askFirewall} {
 		method, path, _ := strings.Cut(call, " ")
 		x.root.do(method, path, "").problem(404, "no_platform")
 	}
 	x.everyStorageCall(404, "no_platform")
+	x.root.do("POST", "/v1/firewall/set", `{"profile":"open"}`).problem(404, "no_platform")
 }
 
 func (x *exchanges) writing() {
@@ -164,7 +166,7 @@ func (x *exchanges) planning() {
 	c.do("GET", "/v1/platform", "").want(200) // as text, for repair
 	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
 	for _, call := range []string{"GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo", "POST /v1/apply",
-		"DELETE /v1/phases/0/steps/host.console/acknowledge"} {
+		"DELETE /v1/phases/0/steps/host.console/acknowledge", "GET " + askFirewall} {
 		method, path, _ := strings.Cut(call, " ")
 		c.do(method, path, "").problem(422, "invalid_platform")
 	}
@@ -175,6 +177,28 @@ func (x *exchanges) planning() {
 		c.do("GET", path, "").want(200)
 	}
 	c.do("GET", "/v1/plan?phase=77", "").problem(404, "not_found")
+}
+
+const askFirewall = "/v1/firewall/test?from=internet&to=host:8006/tcp"
+
+// firewalling is about a host on which phase 0 alone is applied, and which is
+// then as it was again.
+func (x *exchanges) firewalling() {
+	c := x.root
+	c.do("GET", "/v1/firewall", "").want(200)
+	c.do("GET", askFirewall, "").want(200)
+	c.do("POST", "/v1/firewall/set", `{"profile":"initial"}`).problem(409, "needs_not_done")
+	x.ended(c.do("POST", "/v1/phases/0/run", "").want(202).operation().ID)
+	c.do("POST", "/v1/firewall/set", `{"profile":"open"}`, "Idempotency-Key: firewall-key").want(200)
+	c.do("POST", "/v1/firewall/set", `{"profile":"initial"}`, "Idempotency-Key: firewall-key").problem(422, "idempotency_reused")
+	c.do("GET", "/v1/firewall?rules=true", "").want(200)
+	c.do("GET", "/v1/firewall/diff", "").want(200)
+	c.do("POST", "/v1/firewall/confirm", "").problem(409, "proof_needed")
+	c.do("POST", "/v1/firewall/confirm", `{"onTheConsole":true}`).want(200)
+	c.do("POST", "/v1/firewall/rollback", "").problem(409, "nothing_pending")
+	c.do("POST", "/v1/firewall/emergency", `{"from":["198.51.100.7"]}`).want(200)
+	c.do("POST", "/v1/firewall/rollback", "").want(200)
+	x.ended(c.do("POST", "/v1/phases/0/undo", "").want(202).operation().ID)
 }
 
 // running holds the step that loads the rules of phase 0, looks at what the
@@ -299,6 +323,11 @@ func (x *exchanges) everythingOverTLS() {
 		{"GET /v1/operations/" + op.ID + "/events", "", "read"},
 		{"GET /v1/preflight", "", "read"},
 		{"GET /v1/network", "", "read"},
+		{"GET /v1/firewall", "", "read"},
+		{"GET /v1/firewall/diff", "", "read"},
+		{"GET " + askFirewall, "", "read"},
+		{"POST /v1/firewall/set", `{"profile":"initial"}`, "operate"},
+		{"POST /v1/firewall/rollback", "", "operate"},
 		{"GET /v1/storage", "", "read"},
 		{"GET /v1/storage/volumes", "", "read"},
 		{"GET /v1/storage/sessions", "", "read"},
@@ -334,6 +363,11 @@ func (x *exchanges) everythingOverTLS() {
 			x.t.Errorf("%s over TLS with the scope %s: %d %s", c.call, c.scope, r.status, r.body)
 		}
 	}
+	with["read"].do("POST", "/v1/firewall/emergency", `{"from":["198.51.100.7"]}`).problem(403, "forbidden")
+	with["operate"].do("POST", "/v1/firewall/emergency", `{"from":["198.51.100.7"]}`).want(200)
+	x.root.do("POST", "/v1/firewall/rollback", "").want(200) // in an emergency nothing lets CI in
+	with["operate"].do("POST", "/v1/firewall/set", `{"profile":"initial"}`).want(200)
+	x.fromVM(ciAddress, x.token("ci-fresh", "operate")).do("POST", "/v1/firewall/confirm", "").want(200)
 	until, stop := with["read"].stream("/v1/events")
 	with["operate"].do("POST", "/v1/phases/0/run?wait=30s", "{}").want(200)
 	if !until("operation") {

@@ -136,7 +136,7 @@ func newDocsHost(t *testing.T, page, waddle string) *host {
 			t.Fatal(err)
 		}
 	}
-	h.start()
+	h.startWaddled()
 	if page != "quickstart.md" {
 		h.setExample()
 		h.apply(client.ApplyRequest{})

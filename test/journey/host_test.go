@@ -19,8 +19,9 @@ const example = "../../examples/waddle-social.yaml"
 // host is a lab with a daemon in it.
 type host struct {
 	*lab.Lab
-	t   *testing.T
-	api *client.Connection
+	t     *testing.T
+	api   *client.Connection
+	built string // the real daemon, once it was built
 }
 
 // needsRoot says in one line why a test cannot run here.

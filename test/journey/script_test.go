@@ -80,7 +80,7 @@ func newCI(t *testing.T) *ci {
 rm -rf /var/lib/waddle/state.db /etc/waddle/firewall /etc/sysctl.d/60-waddle.conf
 nft flush ruleset
 sysctl -q -w net.ipv4.ip_forward=0`)
-	c.start()
+	c.startWaddled()
 	c.vm = c.plugCI(ciAddress)
 	secret := c.token("ci", "admin")
 	c.secrets = append(c.secrets, secret)
@@ -161,7 +161,8 @@ func (c *ci) everySubCommand(document string) {
 		"withdraw": {"0", "host.console"}, "root-password": {filepath.Join(c.dir, "root.password")},
 		"volume-create": {"db", "16777216"}, "volume": {"db"}, "volume-resize": {"db", "33554432"}, "volume-snapshot": {"db", "daily"},
 		"volume-rollback": {"db", "daily"}, "volume-clone": {"db", "copy", "daily"}, "volume-delete": {"copy", "copy"}, "snapshot-delete": {"db", "daily"},
-		"csi-secrets": {filepath.Join(c.dir, "csi.yaml")},
+		"csi-secrets":   {filepath.Join(c.dir, "csi.yaml")},
+		"firewall-test": {"internet", "host:8006/tcp"}, "firewall-set": {"initial"}, "firewall-emergency": {"198.51.100.7", "5m"},
 	}
 	codes := map[string]int{
 		"preflight": 4,             // nobody has made waddled a token in Proxmox here
@@ -172,7 +173,13 @@ func (c *ci) everySubCommand(document string) {
 		if sub == "token-revoke" {
 			continue // needs what token-create prints
 		}
+		if sub == "firewall-rollback" { // of something
+			c.script(0, "firewall-set", "initial")
+		}
 		out := c.script(codes[sub], append([]string{sub}, arguments[sub]...)...)
+		if sub == "firewall-emergency" {
+			c.firewallRollback() // in an emergency nothing lets CI in
+		}
 		if out == "" && sub != "acknowledge" && sub != "withdraw" {
 			c.t.Errorf("ci-example.sh %s printed nothing", sub)
 		}

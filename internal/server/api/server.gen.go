@@ -116,15 +116,75 @@ func (e EvidenceVerdict) Valid() bool {
 	}
 }
 
+// Defines values for FirewallDecisionFamily.
+const (
+	FirewallDecisionFamilyIpv4 FirewallDecisionFamily = "ipv4"
+	FirewallDecisionFamilyIpv6 FirewallDecisionFamily = "ipv6"
+)
+
+// Valid indicates whether the value is a known member of the FirewallDecisionFamily enum.
+func (e FirewallDecisionFamily) Valid() bool {
+	switch e {
+	case FirewallDecisionFamilyIpv4:
+		return true
+	case FirewallDecisionFamilyIpv6:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallDecisionVerdict.
+const (
+	FirewallDecisionVerdictAllowed FirewallDecisionVerdict = "allowed"
+	FirewallDecisionVerdictDropped FirewallDecisionVerdict = "dropped"
+)
+
+// Valid indicates whether the value is a known member of the FirewallDecisionVerdict enum.
+func (e FirewallDecisionVerdict) Valid() bool {
+	switch e {
+	case FirewallDecisionVerdictAllowed:
+		return true
+	case FirewallDecisionVerdictDropped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FirewallProfile.
+const (
+	FirewallProfileInitial  FirewallProfile = "initial"
+	FirewallProfileLockdown FirewallProfile = "lockdown"
+	FirewallProfileOpen     FirewallProfile = "open"
+)
+
+// Valid indicates whether the value is a known member of the FirewallProfile enum.
+func (e FirewallProfile) Valid() bool {
+	switch e {
+	case FirewallProfileInitial:
+		return true
+	case FirewallProfileLockdown:
+		return true
+	case FirewallProfileOpen:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FirewallRuleFamily.
 const (
-	FirewallRuleFamilyIpv4 FirewallRuleFamily = "ipv4"
-	FirewallRuleFamilyIpv6 FirewallRuleFamily = "ipv6"
+	FirewallRuleFamilyBridge FirewallRuleFamily = "bridge"
+	FirewallRuleFamilyIpv4   FirewallRuleFamily = "ipv4"
+	FirewallRuleFamilyIpv6   FirewallRuleFamily = "ipv6"
 )
 
 // Valid indicates whether the value is a known member of the FirewallRuleFamily enum.
 func (e FirewallRuleFamily) Valid() bool {
 	switch e {
+	case FirewallRuleFamilyBridge:
+		return true
 	case FirewallRuleFamilyIpv4:
 		return true
 	case FirewallRuleFamilyIpv6:
@@ -377,6 +437,24 @@ func (e VolumeState) Valid() bool {
 	case VolumeStateReady:
 		return true
 	case VolumeStateUnexported:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetFirewallTestParamsFamily.
+const (
+	GetFirewallTestParamsFamilyIpv4 GetFirewallTestParamsFamily = "ipv4"
+	GetFirewallTestParamsFamilyIpv6 GetFirewallTestParamsFamily = "ipv6"
+)
+
+// Valid indicates whether the value is a known member of the GetFirewallTestParamsFamily enum.
+func (e GetFirewallTestParamsFamily) Valid() bool {
+	switch e {
+	case GetFirewallTestParamsFamilyIpv4:
+		return true
+	case GetFirewallTestParamsFamilyIpv6:
 		return true
 	default:
 		return false
@@ -775,6 +853,368 @@ type Failure struct {
 	Step StepID `json:"step,omitempty,omitzero"`
 }
 
+// Firewall What is known of the firewall.
+//
+// Example: {"bootProfile":"initial","liveProfile":"initial"}
+type Firewall struct {
+	// BootProfile The profile that a boot loads, `none` when there is none yet.
+	//
+	// Example: initial
+	BootProfile string `json:"bootProfile"`
+
+	// Confirmed The change that boots and rollbacks go back to.
+	//
+	// Example: {"at":"2026-11-24T06:00:00Z","by":"uid 0 (root)","id":"change-1f2e3d4c","profile":"initial"}
+	Confirmed *FirewallConfirmed `json:"confirmed,omitempty"`
+
+	// Damaged What is wrong with the truth on the disk. The rules that are loaded stay.
+	//
+	// Example: cannot trust /etc/waddle/firewall/state.json: unexpected end of JSON input
+	Damaged string `json:"damaged,omitempty,omitzero"`
+
+	// Emergency Lockdown with exceptions, for a time.
+	//
+	// Example: {"basis":"the platform's lockdown","by":"uid 0 (root)","from":["198.51.100.7/32"],"guard":"waddle-firewall-emergency-1f2e3d4c.timer","id":"emergency-1f2e3d4c","ports":[22,8006],"secondsLeft":1798,"until":"2026-11-24T06:30:00Z"}
+	Emergency *FirewallEmergency `json:"emergency,omitempty"`
+
+	// Last How the last change ended.
+	//
+	// Example: {"at":"2026-11-24T06:02:00Z","id":"change-1f2e3d4c","profile":"lockdown","reason":"not confirmed in time","result":"rolled back"}
+	Last *FirewallOutcome `json:"last,omitempty"`
+
+	// LiveProfile The profile that is in force now: one of `FirewallProfile`, `emergency`, or `none` while nothing of waddle's
+	// is loaded.
+	//
+	//
+	// Example: lockdown
+	LiveProfile string `json:"liveProfile"`
+
+	// Pending A change that is loaded and rolls itself back unless it is confirmed.
+	//
+	// Example: {"armedAt":"2026-11-24T06:00:00Z","by":"token ci","forced":false,"from":"10.10.0.2:41312","guard":"waddle-firewall-change-1f2e3d4c.timer","id":"change-1f2e3d4c","profile":"lockdown","secondsLeft":118,"until":"2026-11-24T06:02:00Z"}
+	Pending *FirewallPending `json:"pending,omitempty"`
+
+	// Pins The addresses on the internal bridge that are bound to a VM, once pins are confirmed or pending.
+	Pins []FirewallPin `json:"pins,omitempty,omitzero"`
+
+	// Rules The loaded rules in waddle's chains, in their order, with their counters; when asked for.
+	Rules []FirewallRule `json:"rules,omitempty,omitzero"`
+}
+
+// FirewallChangeID The id of a change or an emergency.
+//
+// Example: change-1f2e3d4c
+type FirewallChangeID = string
+
+// FirewallConfirmRequest Which change, and why it counts.
+//
+// Example: {"id":"change-1f2e3d4c"}
+type FirewallConfirmRequest struct {
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id,omitempty,omitzero"`
+
+	// OnTheConsole The caller is at the out-of-band console, which no rule closes. Only on the unix socket and from the host itself.
+	//
+	// Example: true
+	OnTheConsole bool `json:"onTheConsole,omitempty,omitzero"`
+}
+
+// FirewallConfirmed The change that boots and rollbacks go back to.
+//
+// Example: {"at":"2026-11-24T06:00:00Z","by":"uid 0 (root)","id":"change-1f2e3d4c","profile":"initial"}
+type FirewallConfirmed struct {
+	// At When it was confirmed.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	At time.Time `json:"at"`
+
+	// By Who set it.
+	//
+	// Example: uid 0 (root)
+	By string `json:"by"`
+
+	// ConfirmedBy Who confirmed it.
+	//
+	// Example: token ci
+	ConfirmedBy string `json:"confirmedBy,omitempty,omitzero"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Over Over what it was confirmed.
+	//
+	// Example: a new connection from 10.10.0.2:41312
+	Over string `json:"over,omitempty,omitzero"`
+
+	// Profile Its profile.
+	//
+	// Example: initial
+	Profile string `json:"profile"`
+}
+
+// FirewallDecision What becomes of a new connection's first packet.
+//
+// Example: {"chain":"WADDLE-INPUT","family":"ipv4","from":"192.0.2.1","path":"in by vmbr0 to the host","port":8006,"profile":"lockdown","protocol":"tcp","rule":"-j DROP","to":"203.0.113.10","verdict":"dropped"}
+type FirewallDecision struct {
+	// Chain The chain that decides, empty when none of waddle's is asked.
+	//
+	// Example: WADDLE-INPUT
+	Chain string `json:"chain"`
+
+	// Family The family.
+	//
+	// Example: ipv4
+	Family FirewallDecisionFamily `json:"family"`
+
+	// From The source's address.
+	//
+	// Example: 192.0.2.1
+	From string `json:"from"`
+
+	// Note What the answer leaves open.
+	//
+	// Example: no rule of waddle's decides: rules of others and the chain's policy do
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Path Which way it takes.
+	//
+	// Example: in by vmbr0 to the host
+	Path string `json:"path"`
+
+	// Port The destination's port, 0 for ping.
+	//
+	// Example: 8006
+	Port int `json:"port"`
+
+	// Profile Whose rules were asked.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// Protocol The protocol.
+	//
+	// Example: tcp
+	Protocol string `json:"protocol"`
+
+	// Rule The rule that decides, empty when none of waddle's does.
+	//
+	// Example: -j DROP
+	Rule string `json:"rule"`
+
+	// To The destination's address.
+	//
+	// Example: 203.0.113.10
+	To string `json:"to"`
+
+	// Verdict What becomes of it.
+	//
+	// Example: dropped
+	Verdict FirewallDecisionVerdict `json:"verdict"`
+}
+
+// FirewallDecisionFamily The family.
+//
+// Example: ipv4
+type FirewallDecisionFamily string
+
+// FirewallDecisionVerdict What becomes of it.
+//
+// Example: dropped
+type FirewallDecisionVerdict string
+
+// FirewallDiff Two comparisons of rules. `is` is what is confirmed, or loaded.
+//
+// Example: {"drift":[],"pending":[]}
+type FirewallDiff struct {
+	// Drift What is loaded and should be otherwise now.
+	Drift []Difference `json:"drift"`
+
+	// Pending What the pending change or the emergency makes different from what is confirmed.
+	Pending []Difference `json:"pending"`
+}
+
+// FirewallEmergency Lockdown with exceptions, for a time.
+//
+// Example: {"basis":"the platform's lockdown","by":"uid 0 (root)","from":["198.51.100.7/32"],"guard":"waddle-firewall-emergency-1f2e3d4c.timer","id":"emergency-1f2e3d4c","ports":[22,8006],"secondsLeft":1798,"until":"2026-11-24T06:30:00Z"}
+type FirewallEmergency struct {
+	// Basis Which lockdown it is made from.
+	//
+	// Example: the platform's lockdown
+	Basis string `json:"basis"`
+
+	// By Who began it.
+	//
+	// Example: uid 0 (root)
+	By string `json:"by"`
+
+	// From Who is let in.
+	From []string `json:"from"`
+
+	// Guard What ends it.
+	//
+	// Example: waddle-firewall-emergency-1f2e3d4c.timer
+	Guard string `json:"guard"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Ports By which TCP ports of the host.
+	Ports []int `json:"ports"`
+
+	// SecondsLeft How many seconds are left.
+	//
+	// Example: 1798
+	SecondsLeft int `json:"secondsLeft"`
+
+	// Until When it ends.
+	//
+	// Example: 2026-11-24T06:30:00Z
+	Until time.Time `json:"until"`
+}
+
+// FirewallEmergencyRequest Who is let in, by what, and for how long.
+//
+// Example: {"for":"30m","from":["198.51.100.7"]}
+type FirewallEmergencyRequest struct {
+	// For How long, 1s to 24h. Default: `spec.lockdown.emergencyFor` of the platform document, 30m without one.
+	//
+	// Example: 30m
+	For string `json:"for,omitempty,omitzero"`
+
+	// From Addresses or networks of either family, not everybody.
+	From []string `json:"from"`
+
+	// SSH Open SSH. Without `ssh` and `ui` both are opened.
+	//
+	// Example: true
+	SSH bool `json:"ssh,omitempty,omitzero"`
+
+	// UI Open the Proxmox UI, TCP 8006.
+	//
+	// Example: true
+	UI bool `json:"ui,omitempty,omitzero"`
+}
+
+// FirewallOutcome How the last change ended.
+//
+// Example: {"at":"2026-11-24T06:02:00Z","id":"change-1f2e3d4c","profile":"lockdown","reason":"not confirmed in time","result":"rolled back"}
+type FirewallOutcome struct {
+	// At When.
+	//
+	// Example: 2026-11-24T06:02:00Z
+	At time.Time `json:"at"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Profile Its profile.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// Reason Why.
+	//
+	// Example: not confirmed in time
+	Reason string `json:"reason"`
+
+	// Result `confirmed` or `rolled back`.
+	//
+	// Example: rolled back
+	Result string `json:"result"`
+}
+
+// FirewallPending A change that is loaded and rolls itself back unless it is confirmed.
+//
+// Example: {"armedAt":"2026-11-24T06:00:00Z","by":"token ci","forced":false,"from":"10.10.0.2:41312","guard":"waddle-firewall-change-1f2e3d4c.timer","id":"change-1f2e3d4c","profile":"lockdown","secondsLeft":118,"until":"2026-11-24T06:02:00Z"}
+type FirewallPending struct {
+	// ArmedAt When its rollback was armed.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	ArmedAt time.Time `json:"armedAt"`
+
+	// By Who set it.
+	//
+	// Example: token ci
+	By string `json:"by"`
+
+	// Forced Whether it was forced although what it needs was not done.
+	//
+	// Example: false
+	Forced bool `json:"forced"`
+
+	// From Where they came from.
+	//
+	// Example: 10.10.0.2:41312
+	From string `json:"from"`
+
+	// Guard What rolls it back: a systemd timer or a process.
+	//
+	// Example: waddle-firewall-change-1f2e3d4c.timer
+	Guard string `json:"guard"`
+
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id"`
+
+	// Note What the caller should know or do.
+	//
+	// Example: confirm it over a new connection
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Profile Its profile.
+	//
+	// Example: lockdown
+	Profile string `json:"profile"`
+
+	// SecondsLeft How many seconds are left.
+	//
+	// Example: 118
+	SecondsLeft int `json:"secondsLeft"`
+
+	// Until When it rolls back.
+	//
+	// Example: 2026-11-24T06:02:00Z
+	Until time.Time `json:"until"`
+}
+
+// FirewallPin One VM's addresses. Others that use them on the internal bridge are dropped there.
+//
+// Example: {"addresses":["10.10.0.2"],"vm":102}
+type FirewallPin struct {
+	// Addresses The addresses.
+	Addresses []string `json:"addresses"`
+
+	// VM The VM's number in Proxmox VE.
+	//
+	// Example: 102
+	VM int `json:"vm"`
+}
+
+// FirewallProfile `open`: nothing of waddle's filters. `initial`: phase 0, SSH from where the platform says. `lockdown`: phase 3,
+// nothing from the public side.
+//
+// Example: lockdown
+type FirewallProfile string
+
+// FirewallRollbackRequest Which change or emergency; without an id whatever is in force.
+//
+// Example: {"id":"change-1f2e3d4c"}
+type FirewallRollbackRequest struct {
+	// ID The id of a change or an emergency.
+	//
+	// Example: change-1f2e3d4c
+	ID FirewallChangeID `json:"id,omitempty,omitzero"`
+}
+
 // FirewallRule One rule.
 //
 // Example: {"bytes":90112,"chain":"WADDLE-POSTROUTING","family":"ipv4","packets":1204,"rule":"-s 10.10.0.0/24 -o vmbr0 -j MASQUERADE","table":"nat"}
@@ -789,7 +1229,7 @@ type FirewallRule struct {
 	// Example: WADDLE-POSTROUTING
 	Chain string `json:"chain"`
 
-	// Family Which packets.
+	// Family Which packets; `bridge` are frames, whose source addresses are pinned.
 	//
 	// Example: ipv4
 	Family FirewallRuleFamily `json:"family"`
@@ -810,10 +1250,33 @@ type FirewallRule struct {
 	Table string `json:"table"`
 }
 
-// FirewallRuleFamily Which packets.
+// FirewallRuleFamily Which packets; `bridge` are frames, whose source addresses are pinned.
 //
 // Example: ipv4
 type FirewallRuleFamily string
+
+// FirewallSetRequest A profile that is to be loaded.
+//
+// Example: {"confirmWithin":"120s","profile":"lockdown"}
+type FirewallSetRequest struct {
+	// ConfirmWithin How long it waits for its confirmation, 1s to 1h. Default: `spec.lockdown.confirmWithin` of the platform document.
+	//
+	//
+	// Example: 120s
+	ConfirmWithin string `json:"confirmWithin,omitempty,omitzero"`
+
+	// Force Load `lockdown` although what shows that Teleport is reachable is not done.
+	//
+	// Example: false
+	Force bool `json:"force,omitempty,omitzero"`
+
+	// Profile `open`: nothing of waddle's filters. `initial`: phase 0, SSH from where the platform says. `lockdown`: phase 3,
+	// nothing from the public side.
+	//
+	//
+	// Example: lockdown
+	Profile FirewallProfile `json:"profile"`
+}
 
 // Health That the daemon serves requests.
 //
@@ -2877,6 +3340,38 @@ type StreamEventsParams struct {
 	LastEventID *LastEventIDParam `json:"Last-Event-ID,omitempty"`
 }
 
+// GetFirewallParams defines parameters for GetFirewall.
+type GetFirewallParams struct {
+	// Rules Whether to list the loaded rules.
+	Rules *bool `form:"rules,omitempty" json:"rules,omitempty"`
+}
+
+// PostFirewallSetParams defines parameters for PostFirewallSet.
+type PostFirewallSetParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// GetFirewallTestParams defines parameters for GetFirewallTest.
+type GetFirewallTestParams struct {
+	// From `internet`, `teleport`, `node-1` and up, `host`, the name or number of one of the platform's VMs, or an address.
+	From string `form:"from" json:"from"`
+
+	// To The same names, or an address, and port and protocol. An IPv6 address stands in brackets.
+	To string `form:"to" json:"to"`
+
+	// Profile The rules of this profile instead of those in force.
+	Profile *FirewallProfile `form:"profile,omitempty" json:"profile,omitempty"`
+
+	// Family Which addresses of the names to take. An address says it itself.
+	Family *GetFirewallTestParamsFamily `form:"family,omitempty" json:"family,omitempty"`
+}
+
+// GetFirewallTestParamsFamily defines parameters for GetFirewallTest.
+type GetFirewallTestParamsFamily string
+
 // ListOperationsParams defines parameters for ListOperations.
 type ListOperationsParams struct {
 	// State Only operations in this state. May be given several times.
@@ -3084,6 +3579,18 @@ type PostTokenParams struct {
 // PostApplyJSONRequestBody defines body for PostApply for application/json ContentType.
 type PostApplyJSONRequestBody = ApplyRequest
 
+// PostFirewallConfirmJSONRequestBody defines body for PostFirewallConfirm for application/json ContentType.
+type PostFirewallConfirmJSONRequestBody = FirewallConfirmRequest
+
+// PostFirewallEmergencyJSONRequestBody defines body for PostFirewallEmergency for application/json ContentType.
+type PostFirewallEmergencyJSONRequestBody = FirewallEmergencyRequest
+
+// PostFirewallRollbackJSONRequestBody defines body for PostFirewallRollback for application/json ContentType.
+type PostFirewallRollbackJSONRequestBody = FirewallRollbackRequest
+
+// PostFirewallSetJSONRequestBody defines body for PostFirewallSet for application/json ContentType.
+type PostFirewallSetJSONRequestBody = FirewallSetRequest
+
 // PutRootPasswordJSONRequestBody defines body for PutRootPassword for application/json ContentType.
 type PutRootPasswordJSONRequestBody = RootPasswordRequest
 
@@ -3131,6 +3638,27 @@ type ServerInterface interface {
 	// StreamEvents All events, as they come
 	// (GET /v1/events)
 	StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams)
+	// GetFirewall What is confirmed, what is pending and until when
+	// (GET /v1/firewall)
+	GetFirewall(w http.ResponseWriter, r *http.Request, params GetFirewallParams)
+	// PostFirewallConfirm Keep the pending profile
+	// (POST /v1/firewall/confirm)
+	PostFirewallConfirm(w http.ResponseWriter, r *http.Request)
+	// GetFirewallDiff What differs from what is confirmed, and from what is loaded
+	// (GET /v1/firewall/diff)
+	GetFirewallDiff(w http.ResponseWriter, r *http.Request)
+	// PostFirewallEmergency Let some addresses in for a while
+	// (POST /v1/firewall/emergency)
+	PostFirewallEmergency(w http.ResponseWriter, r *http.Request)
+	// PostFirewallRollback Bring the last confirmed rules back at once
+	// (POST /v1/firewall/rollback)
+	PostFirewallRollback(w http.ResponseWriter, r *http.Request)
+	// PostFirewallSet Load a profile that rolls itself back unless it is confirmed
+	// (POST /v1/firewall/set)
+	PostFirewallSet(w http.ResponseWriter, r *http.Request, params PostFirewallSetParams)
+	// GetFirewallTest Which rule decides about a new connection
+	// (GET /v1/firewall/test)
+	GetFirewallTest(w http.ResponseWriter, r *http.Request, params GetFirewallTestParams)
 	// GetHost What the host has, for a first platform document
 	// (GET /v1/host)
 	GetHost(w http.ResponseWriter, r *http.Request)
@@ -3290,6 +3818,48 @@ func (_ Unimplemented) PostApply(w http.ResponseWriter, r *http.Request, params 
 // StreamEvents All events, as they come
 // (GET /v1/events)
 func (_ Unimplemented) StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetFirewall What is confirmed, what is pending and until when
+// (GET /v1/firewall)
+func (_ Unimplemented) GetFirewall(w http.ResponseWriter, r *http.Request, params GetFirewallParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostFirewallConfirm Keep the pending profile
+// (POST /v1/firewall/confirm)
+func (_ Unimplemented) PostFirewallConfirm(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetFirewallDiff What differs from what is confirmed, and from what is loaded
+// (GET /v1/firewall/diff)
+func (_ Unimplemented) GetFirewallDiff(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostFirewallEmergency Let some addresses in for a while
+// (POST /v1/firewall/emergency)
+func (_ Unimplemented) PostFirewallEmergency(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostFirewallRollback Bring the last confirmed rules back at once
+// (POST /v1/firewall/rollback)
+func (_ Unimplemented) PostFirewallRollback(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostFirewallSet Load a profile that rolls itself back unless it is confirmed
+// (POST /v1/firewall/set)
+func (_ Unimplemented) PostFirewallSet(w http.ResponseWriter, r *http.Request, params PostFirewallSetParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetFirewallTest Which rule decides about a new connection
+// (GET /v1/firewall/test)
+func (_ Unimplemented) GetFirewallTest(w http.ResponseWriter, r *http.Request, params GetFirewallTestParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -3701,6 +4271,208 @@ func (siw *ServerInterfaceWrapper) StreamEvents(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.StreamEvents(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFirewall operation middleware
+func (siw *ServerInterfaceWrapper) GetFirewall(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFirewallParams
+
+	// ------------- Optional query parameter "rules" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rules", r.URL.Query(), &params.Rules, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "rules"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rules", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFirewall(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostFirewallConfirm operation middleware
+func (siw *ServerInterfaceWrapper) PostFirewallConfirm(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostFirewallConfirm(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFirewallDiff operation middleware
+func (siw *ServerInterfaceWrapper) GetFirewallDiff(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFirewallDiff(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostFirewallEmergency operation middleware
+func (siw *ServerInterfaceWrapper) PostFirewallEmergency(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostFirewallEmergency(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostFirewallRollback operation middleware
+func (siw *ServerInterfaceWrapper) PostFirewallRollback(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostFirewallRollback(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostFirewallSet operation middleware
+func (siw *ServerInterfaceWrapper) PostFirewallSet(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostFirewallSetParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostFirewallSet(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetFirewallTest operation middleware
+func (siw *ServerInterfaceWrapper) GetFirewallTest(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetFirewallTestParams
+
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "profile" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "profile", r.URL.Query(), &params.Profile, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "profile"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "profile", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "family" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "family", r.URL.Query(), &params.Family, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "family"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "family", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetFirewallTest(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5479,6 +6251,27 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/v1/storage/csi-values/revealed", wrapper.GetCSIValuesRevealed)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/firewall", wrapper.GetFirewall)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/firewall/set", wrapper.PostFirewallSet)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/firewall/confirm", wrapper.PostFirewallConfirm)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/firewall/rollback", wrapper.PostFirewallRollback)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/firewall/emergency", wrapper.PostFirewallEmergency)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/firewall/diff", wrapper.GetFirewallDiff)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/firewall/test", wrapper.GetFirewallTest)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/tokens", wrapper.ListTokens)
 	})
 	r.Group(func(r chi.Router) {
@@ -6144,6 +6937,991 @@ type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallRequestObject struct {
+	Params GetFirewallParams
+}
+
+type GetFirewallResponseObject interface {
+	VisitGetFirewallResponse(w http.ResponseWriter) error
+}
+
+type GetFirewall200JSONResponse Firewall
+
+func (response GetFirewall200JSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewall400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewall400ApplicationProblemPlusJSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewall401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewall401ApplicationProblemPlusJSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewall403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewall403ApplicationProblemPlusJSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewall429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewall429ApplicationProblemPlusJSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewalldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFirewalldefaultApplicationProblemPlusJSONResponse) VisitGetFirewallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirmRequestObject struct {
+	Body *PostFirewallConfirmJSONRequestBody
+}
+
+type PostFirewallConfirmResponseObject interface {
+	VisitPostFirewallConfirmResponse(w http.ResponseWriter) error
+}
+
+type PostFirewallConfirm200JSONResponse Firewall
+
+func (response PostFirewallConfirm200JSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm400ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm401ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm403ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm409ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm413ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm415ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirm429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallConfirm429ApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallConfirmdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostFirewallConfirmdefaultApplicationProblemPlusJSONResponse) VisitPostFirewallConfirmResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiffRequestObject struct {
+}
+
+type GetFirewallDiffResponseObject interface {
+	VisitGetFirewallDiffResponse(w http.ResponseWriter) error
+}
+
+type GetFirewallDiff200JSONResponse FirewallDiff
+
+func (response GetFirewallDiff200JSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiff400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallDiff400ApplicationProblemPlusJSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiff401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallDiff401ApplicationProblemPlusJSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiff403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallDiff403ApplicationProblemPlusJSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiff429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallDiff429ApplicationProblemPlusJSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallDiffdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFirewallDiffdefaultApplicationProblemPlusJSONResponse) VisitGetFirewallDiffResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergencyRequestObject struct {
+	Body *PostFirewallEmergencyJSONRequestBody
+}
+
+type PostFirewallEmergencyResponseObject interface {
+	VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error
+}
+
+type PostFirewallEmergency200JSONResponse FirewallEmergency
+
+func (response PostFirewallEmergency200JSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency400ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency401ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency403ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency413ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency415ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergency429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallEmergency429ApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallEmergencydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostFirewallEmergencydefaultApplicationProblemPlusJSONResponse) VisitPostFirewallEmergencyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollbackRequestObject struct {
+	Body *PostFirewallRollbackJSONRequestBody
+}
+
+type PostFirewallRollbackResponseObject interface {
+	VisitPostFirewallRollbackResponse(w http.ResponseWriter) error
+}
+
+type PostFirewallRollback200JSONResponse Firewall
+
+func (response PostFirewallRollback200JSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback400ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback401ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback403ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback409ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback413ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback415ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollback429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallRollback429ApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallRollbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostFirewallRollbackdefaultApplicationProblemPlusJSONResponse) VisitPostFirewallRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSetRequestObject struct {
+	Params PostFirewallSetParams
+	Body   *PostFirewallSetJSONRequestBody
+}
+
+type PostFirewallSetResponseObject interface {
+	VisitPostFirewallSetResponse(w http.ResponseWriter) error
+}
+
+type PostFirewallSet200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostFirewallSet200JSONResponse struct {
+	Body    FirewallPending
+	Headers PostFirewallSet200ResponseHeaders
+}
+
+func (response PostFirewallSet200JSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet400ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet401ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet403ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet404ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet409ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet413ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet415ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet422ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSet429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostFirewallSet429ApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostFirewallSetdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostFirewallSetdefaultApplicationProblemPlusJSONResponse) VisitPostFirewallSetResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTestRequestObject struct {
+	Params GetFirewallTestParams
+}
+
+type GetFirewallTestResponseObject interface {
+	VisitGetFirewallTestResponse(w http.ResponseWriter) error
+}
+
+type GetFirewallTest200JSONResponse FirewallDecision
+
+func (response GetFirewallTest200JSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest400ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest401ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest403ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest404ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest422ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTest429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetFirewallTest429ApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFirewallTestdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFirewallTestdefaultApplicationProblemPlusJSONResponse) VisitGetFirewallTestResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -12493,6 +14271,27 @@ type StrictServerInterface interface {
 	// StreamEvents All events, as they come
 	// (GET /v1/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// GetFirewall What is confirmed, what is pending and until when
+	// (GET /v1/firewall)
+	GetFirewall(ctx context.Context, request GetFirewallRequestObject) (GetFirewallResponseObject, error)
+	// PostFirewallConfirm Keep the pending profile
+	// (POST /v1/firewall/confirm)
+	PostFirewallConfirm(ctx context.Context, request PostFirewallConfirmRequestObject) (PostFirewallConfirmResponseObject, error)
+	// GetFirewallDiff What differs from what is confirmed, and from what is loaded
+	// (GET /v1/firewall/diff)
+	GetFirewallDiff(ctx context.Context, request GetFirewallDiffRequestObject) (GetFirewallDiffResponseObject, error)
+	// PostFirewallEmergency Let some addresses in for a while
+	// (POST /v1/firewall/emergency)
+	PostFirewallEmergency(ctx context.Context, request PostFirewallEmergencyRequestObject) (PostFirewallEmergencyResponseObject, error)
+	// PostFirewallRollback Bring the last confirmed rules back at once
+	// (POST /v1/firewall/rollback)
+	PostFirewallRollback(ctx context.Context, request PostFirewallRollbackRequestObject) (PostFirewallRollbackResponseObject, error)
+	// PostFirewallSet Load a profile that rolls itself back unless it is confirmed
+	// (POST /v1/firewall/set)
+	PostFirewallSet(ctx context.Context, request PostFirewallSetRequestObject) (PostFirewallSetResponseObject, error)
+	// GetFirewallTest Which rule decides about a new connection
+	// (GET /v1/firewall/test)
+	GetFirewallTest(ctx context.Context, request GetFirewallTestRequestObject) (GetFirewallTestResponseObject, error)
 	// GetHost What the host has, for a first platform document
 	// (GET /v1/host)
 	GetHost(ctx context.Context, request GetHostRequestObject) (GetHostResponseObject, error)
@@ -12787,6 +14586,214 @@ func (sh *strictHandler) StreamEvents(w http.ResponseWriter, r *http.Request, pa
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
 		if err := validResponse.VisitStreamEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFirewall operation middleware
+func (sh *strictHandler) GetFirewall(w http.ResponseWriter, r *http.Request, params GetFirewallParams) {
+	var request GetFirewallRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFirewall(ctx, request.(GetFirewallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFirewall")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFirewallResponseObject); ok {
+		if err := validResponse.VisitGetFirewallResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostFirewallConfirm operation middleware
+func (sh *strictHandler) PostFirewallConfirm(w http.ResponseWriter, r *http.Request) {
+	var request PostFirewallConfirmRequestObject
+
+	var body PostFirewallConfirmJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostFirewallConfirm(ctx, request.(PostFirewallConfirmRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostFirewallConfirm")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostFirewallConfirmResponseObject); ok {
+		if err := validResponse.VisitPostFirewallConfirmResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFirewallDiff operation middleware
+func (sh *strictHandler) GetFirewallDiff(w http.ResponseWriter, r *http.Request) {
+	var request GetFirewallDiffRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFirewallDiff(ctx, request.(GetFirewallDiffRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFirewallDiff")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFirewallDiffResponseObject); ok {
+		if err := validResponse.VisitGetFirewallDiffResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostFirewallEmergency operation middleware
+func (sh *strictHandler) PostFirewallEmergency(w http.ResponseWriter, r *http.Request) {
+	var request PostFirewallEmergencyRequestObject
+
+	var body PostFirewallEmergencyJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostFirewallEmergency(ctx, request.(PostFirewallEmergencyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostFirewallEmergency")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostFirewallEmergencyResponseObject); ok {
+		if err := validResponse.VisitPostFirewallEmergencyResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostFirewallRollback operation middleware
+func (sh *strictHandler) PostFirewallRollback(w http.ResponseWriter, r *http.Request) {
+	var request PostFirewallRollbackRequestObject
+
+	var body PostFirewallRollbackJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostFirewallRollback(ctx, request.(PostFirewallRollbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostFirewallRollback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostFirewallRollbackResponseObject); ok {
+		if err := validResponse.VisitPostFirewallRollbackResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostFirewallSet operation middleware
+func (sh *strictHandler) PostFirewallSet(w http.ResponseWriter, r *http.Request, params PostFirewallSetParams) {
+	var request PostFirewallSetRequestObject
+
+	request.Params = params
+
+	var body PostFirewallSetJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostFirewallSet(ctx, request.(PostFirewallSetRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostFirewallSet")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostFirewallSetResponseObject); ok {
+		if err := validResponse.VisitPostFirewallSetResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetFirewallTest operation middleware
+func (sh *strictHandler) GetFirewallTest(w http.ResponseWriter, r *http.Request, params GetFirewallTestParams) {
+	var request GetFirewallTestRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFirewallTest(ctx, request.(GetFirewallTestRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFirewallTest")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetFirewallTestResponseObject); ok {
+		if err := validResponse.VisitGetFirewallTestResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -59,4 +59,12 @@ func (c Clock) ahead(d Deadline) bool {
 	return err == nil && id == d.Boot && c.Boot() < d.at()
 }
 
+// Left is how long it is until a deadline, 0 when that has passed.
+func (f *Firewall) Left(d Deadline) time.Duration {
+	if !f.clock.ahead(d) {
+		return 0
+	}
+	return max(0, d.at()-f.clock.Boot())
+}
+
 func (d Deadline) at() time.Duration { return time.Duration(d.Nanoseconds) }

@@ -506,7 +506,7 @@ func TestTheReconcilerHoldsTheLock(t *testing.T) {
 		if want.Live != netfw.Initial {
 			t.Errorf("wanted %s", want.Live)
 		}
-		if _, err := w.lock(t.Context(), 0); !errors.Is(err, errLocked) {
+		if _, err := w.lock(t.Context(), 0); !errors.Is(err, ErrLocked) {
 			t.Errorf("the lock is free: %v", err)
 		}
 		return nil

@@ -68,15 +68,22 @@ func (f *Firewall) commit(ctx context.Context, s State, proof Proof) error {
 			ID: p.ID, Profile: p.Profile, At: now, By: p.By, SetAt: p.ArmedAt, ConfirmedBy: proof.By, Over: proof.over(),
 			Sums: p.Sums, Unsettled: true,
 		},
-		Last: &Outcome{ID: p.ID, Profile: p.Profile, Result: WasConfirmed, Reason: "confirmed in time", At: now},
+		Last: &Outcome{ID: p.ID, Profile: p.Profile, Result: WasConfirmed, Reason: inTime(proof.By), At: now},
 	}
 	if err := f.writeState(next); err != nil {
 		return fmt.Errorf("cannot confirm the firewall change %s: %w", p.ID, err)
 	}
-	f.log.Warn("firewall change is confirmed", "id", p.ID, "profile", p.Profile)
+	f.log.Warn("firewall change is confirmed", "id", p.ID, "profile", p.Profile, "by", proof.By)
 	if _, err := f.settle(next); err != nil {
 		f.log.Error("the boot files do not say yet what was confirmed; the boot reads the change's own", "id", p.ID, "error", err)
 	}
 	f.disarm(ctx, p.ID, p.Guard)
 	return nil
+}
+
+func inTime(by string) string {
+	if by == "" {
+		return "confirmed in time"
+	}
+	return "confirmed in time by " + by
 }

@@ -52,7 +52,7 @@ func (f *Firewall) Emergency(ctx context.Context, r EmergencyRequest) (Emergency
 	switch {
 	case err == nil:
 		defer unlock()
-	case errors.Is(err, errLocked):
+	case errors.Is(err, ErrLocked):
 		f.log.Warn("going on without the lock, whose holder does not move", "error", err)
 	default:
 		return Emergency{}, fmt.Errorf("cannot begin an emergency: %w", err)

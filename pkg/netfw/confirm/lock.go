@@ -16,8 +16,8 @@ const (
 	frozenFor = 150 * time.Millisecond // after which the guard takes the holder for frozen
 )
 
-// errLocked says that another process holds the lock.
-var errLocked = errors.New("another process holds the firewall's lock")
+// ErrLocked says that another process holds the lock and does not let go of it.
+var ErrLocked = errors.New("another process holds the firewall's lock")
 
 // lock takes the one lock. Its directory is in /run, so that a full or read-only
 // disk takes nothing away. The kernel releases it when the holder dies.
@@ -38,7 +38,7 @@ func (f *Firewall) lock(ctx context.Context, wait time.Duration) (unlock func(),
 			return nil, errors.Join(fmt.Errorf("cannot lock the firewall: flock %s: %w", f.run, err), dir.Close())
 		}
 		if !time.Now().Before(until) {
-			return nil, errors.Join(fmt.Errorf("cannot lock the firewall: %s: %w for %s; look which with: fuser -v %s", f.run, errLocked, wait, f.run), dir.Close())
+			return nil, errors.Join(fmt.Errorf("cannot lock the firewall: %s: %w for %s; look which with: fuser -v %s", f.run, ErrLocked, wait, f.run), dir.Close())
 		}
 		select {
 		case <-ctx.Done():

@@ -24,6 +24,7 @@ type Change struct {
 	Within  time.Duration // MinWithin to MaxWithin
 	By      string        // who asks
 	From    string        // the address that they ask from
+	Forced  bool          // although what it needs is not done
 }
 
 func (c Change) validate() error {
@@ -75,7 +76,7 @@ func (f *Firewall) Set(ctx context.Context, c Change) (Pending, error) {
 		why := fmt.Sprintf("it could not be loaded: %v", err)
 		return Pending{}, joined(err, f.back(context.WithoutCancel(ctx), s, why))
 	}
-	f.log.Warn("firewall change is pending", "id", p.ID, "profile", p.Profile, "by", p.By, "until", p.Deadline.Wall, "guard", p.Guard)
+	f.log.Warn("firewall change is pending", "id", p.ID, "profile", p.Profile, "by", p.By, "forced", p.Forced, "until", p.Deadline.Wall, "guard", p.Guard)
 	return *s.Pending, nil
 }
 
@@ -109,7 +110,7 @@ func (f *Firewall) prepare(ctx context.Context, s State, c Change) (p Pending, e
 	if base == nil {
 		base = &netfw.RuleSet{}
 	}
-	p = Pending{ID: newID("change"), Profile: c.Profile, ArmedAt: f.clock.Wall().Round(time.Millisecond), By: c.By, From: c.From}
+	p = Pending{ID: newID("change"), Profile: c.Profile, ArmedAt: f.clock.Wall().Round(time.Millisecond), By: c.By, From: c.From, Forced: c.Forced}
 	if p.Deadline, err = f.clock.in(c.Within); err != nil {
 		return p, err
 	}

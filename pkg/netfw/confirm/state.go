@@ -51,7 +51,8 @@ type Pending struct {
 	Deadline Deadline      `json:"deadline"`
 	By       string        `json:"by"`
 	From     string        `json:"from"`
-	Guard    string        `json:"guard"` // the unit, or the process
+	Forced   bool          `json:"forced,omitempty"` // although what it needs was not done
+	Guard    string        `json:"guard"`            // the unit, or the process
 	Sums     Sums          `json:"sums"`
 	// LoadedAt is the CLOCK_BOOTTIME, in nanoseconds, at which the rules were in
 	// the kernel; 0 until then. A connection that was accepted later proves that

@@ -1,0 +1,87 @@
+package firewall
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/waddle-social/waddle/pkg/netfw"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
+)
+
+// Status is what is known of the firewall.
+type Status struct {
+	confirm.State
+	Live, Boot netfw.Profile // None when nothing of ours is loaded
+	Pins       map[int][]netip.Addr
+	Damaged    error             // the truth cannot be read
+	Chains     []netfw.SeenChain // when they were asked for
+}
+
+// None stands for the profile of a host on which nothing of ours is loaded.
+const None netfw.Profile = "none"
+
+// Show says what is confirmed and what is pending. With rules it looks at the
+// kernel as well.
+func (s *Service) Show(ctx context.Context, rules bool) (Status, error) {
+	out := Status{Live: None, Boot: None}
+	state, err := s.o.Truth.State(ctx)
+	out.State = state
+	if err == nil {
+		err = out.fill(ctx, s.o.Truth)
+	}
+	var damaged *confirm.DamagedError
+	if errors.As(err, &damaged) {
+		out.Damaged, err = damaged, nil
+	}
+	if err != nil || !rules {
+		return out, refused(err)
+	}
+	seen, err := s.o.Kernel.Seen(ctx)
+	out.Chains = seen.Chains
+	return out, err
+}
+
+func (st *Status) fill(ctx context.Context, truth *confirm.Firewall) error {
+	w, err := truth.Wanted(ctx)
+	if err != nil {
+		return err
+	}
+	st.Live, st.Boot = profile(w.Live, w.LiveRules), profile(w.Boot, w.BootRules)
+	if w.LiveRules != nil {
+		st.Pins = w.LiveRules.Pinned()
+	}
+	return nil
+}
+
+// profile names the rules; before the first change of the profile they are
+// phase 0's.
+func profile(p netfw.Profile, rules *netfw.RuleSet) netfw.Profile {
+	switch {
+	case p != "":
+		return p
+	case partsOf(rules)&netfw.PartInput != 0:
+		return netfw.Initial
+	}
+	return None
+}
+
+// Diff compares what is pending, or an emergency, with what is confirmed, and
+// what is loaded with what should be.
+func (s *Service) Diff(ctx context.Context) (pending, drift []netfw.Difference, err error) {
+	w, err := s.o.Truth.Wanted(ctx)
+	if err != nil {
+		return nil, nil, refused(err)
+	}
+	live := orNone(w.LiveRules)
+	pending = netfw.Changes(orNone(w.BootRules), live)
+	drift, err = s.o.Kernel.CompareRules(ctx, live)
+	return pending, drift, err
+}
+
+func orNone(set *netfw.RuleSet) netfw.RuleSet {
+	if set == nil {
+		return netfw.RuleSet{}
+	}
+	return *set
+}
