@@ -122,7 +122,7 @@ func kindOf(text string) Kind {
 // hints say what to do about a kind.
 var hints = map[Kind]string{
 	KindBusy:      "something on the node holds the lock (a clone, a backup): look at its tasks, and run it again",
-	KindLocked:    "wait until what holds the lock has ended: a backup, a snapshot, a migration",
+	KindLocked:    "wait until what holds the lock has ended: a backup, a snapshot, a migration; when the node lost power in the middle of it, on the node: qm unlock",
 	KindChanged:   "somebody changed the VM meanwhile: look at the plan again",
 	KindProtected: "switch the VM's protection off if it may go",
 	KindTaken:     "declare another number",

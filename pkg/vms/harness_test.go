@@ -343,16 +343,6 @@ func (n *node) inject(f pve.Fault) {
 	}
 }
 
-func await(t testing.TB, what string, there func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
-		if there() {
-			return
-		}
-	}
-	t.Fatalf("%s did not come about within 20s", what)
-}
-
 // fingerprint is that of the node's certificate, as Proxmox shows it.
 func fingerprint(t *testing.T, n *node) string {
 	t.Helper()

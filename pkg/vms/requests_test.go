@@ -28,6 +28,7 @@ type wire struct {
 	log  []sent
 	harm func(n int, req *http.Request) harm // n counts from 0; nil does none
 	die  func()                              // of doneKill
+	hit  bool                                // harm was done
 }
 
 // harm is what happens to a request on its way.
@@ -71,6 +72,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	what := none
 	if w.harm != nil {
 		what = w.harm(n, req)
+	}
+	if what != none {
+		w.mu.Lock()
+		w.hit = true
+		w.mu.Unlock()
 	}
 	switch what {
 	case say500:
