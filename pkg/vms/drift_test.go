@@ -201,3 +201,15 @@ func (n *node) snippets(names ...string) {
 		n.file("snippets", name, nil)
 	}
 }
+
+func TestADifferenceReadsAsASentence(t *testing.T) {
+	for want, x := range map[string]Difference{
+		`live onboot: is "0": want "1"`:                                    {Effect: EffectLive, Object: "onboot", Is: "0", Want: "1"},
+		`recreate scsi0 size: is "12G": want "10G" (a disk cannot shrink)`: {Effect: EffectRecreate, Object: "scsi0 size", Is: "12G", Want: "10G", Note: "a disk cannot shrink"},
+		`live net2: is "virtio,bridge=vmbr0"`:                              {Effect: EffectLive, Object: "net2", Is: "virtio,bridge=vmbr0"},
+	} {
+		if got := x.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

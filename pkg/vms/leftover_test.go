@@ -3,6 +3,9 @@ package vms
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -87,5 +90,18 @@ func TestACallThatIsNotAnsweredInTimeIsLookedForAndNotRepeated(t *testing.T) {
 				t.Errorf("it was sent %d times", creates)
 			}
 		})
+	}
+}
+
+func TestQMIsAskedToUnlockAndItsWordsAreInTheError(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "qm")
+	for script, wanted := range map[string]string{"test \"$*\" = 'unlock 110'": "", "echo no such VM >&2; exit 2": "qm unlock 110: exit status 2: no such VM"} {
+		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		err := qmUnlock(program)(t.Context(), 110)
+		if got := fmt.Sprint(err); wanted == "" && err != nil || wanted != "" && got != wanted {
+			t.Errorf("%s: %v", script, err)
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (o Options) withDefaults() Options {
 	or(&o.Poll, time.Second)
 	or(&o.Retry, 500*time.Millisecond)
 	if o.Unlock == nil {
-		o.Unlock = qmUnlock
+		o.Unlock = qmUnlock(qm)
 	}
 	if o.HasBridge == nil {
 		o.HasBridge = func(string) (bool, error) { return true, nil }
