@@ -828,6 +828,32 @@ type Evidence struct {
 // Example: proves
 type EvidenceVerdict string
 
+// Export A configuration for another program.
+//
+// Example: {"files":[{"content":"import {\n  to = proxmox_virtual_environment_vm.teleport\n  id = \"pve/102\"\n}\n","name":"imports.tf"}]}
+type Export struct {
+	// Files Its files.
+	Files []ExportFile `json:"files"`
+}
+
+// ExportFile One file.
+//
+// Example: {"content":"import {\n  to = proxmox_virtual_environment_vm.teleport\n  id = \"pve/102\"\n}\n","name":"imports.tf"}
+type ExportFile struct {
+	// Content Its text.
+	//
+	// Example: import {
+	//   to = proxmox_virtual_environment_vm.teleport
+	//   id = "pve/102"
+	// }
+	Content string `json:"content"`
+
+	// Name Its name, without a directory.
+	//
+	// Example: imports.tf
+	Name string `json:"name"`
+}
+
 // Failure An error as the journal keeps it.
 //
 // Example: {"code":"conflict","detail":"cannot create bridge vmbr1: a link of that name is there and is no bridge","hint":"Rename or remove the link vmbr1."}
@@ -3738,6 +3764,14 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/events (the `StreamEvents` operationId).
 	StreamEvents(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetExportOpenTofu The platform's VMs as a configuration of OpenTofu
+	//
+	// A configuration with the provider bpg/proxmox and an import block for each VM, so that nobody is locked in. It is made
+	// of the document alone: nothing is asked and nothing changed. It holds no secret.
+	//
+	// Corresponds with GET /v1/export/opentofu (the `GetExportOpenTofu` operationId).
+	GetExportOpenTofu(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetFirewall What is confirmed, what is pending and until when
 	//
 	// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
@@ -4376,6 +4410,24 @@ func (c *Client) PostApply(ctx context.Context, params *PostApplyParams, body Po
 // Corresponds with GET /v1/events (the `StreamEvents` operationId).
 func (c *Client) StreamEvents(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewStreamEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExportOpenTofu The platform's VMs as a configuration of OpenTofu
+//
+// A configuration with the provider bpg/proxmox and an import block for each VM, so that nobody is locked in. It is made
+// of the document alone: nothing is asked and nothing changed. It holds no secret.
+//
+// Corresponds with GET /v1/export/opentofu (the `GetExportOpenTofu` operationId).
+func (c *Client) GetExportOpenTofu(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExportOpenTofuRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5771,6 +5823,33 @@ func NewStreamEventsRequest(server string, params *StreamEventsParams) (*http.Re
 			req.Header.Set("Last-Event-ID", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewGetExportOpenTofuRequest constructs an http.Request for the GetExportOpenTofu method
+func NewGetExportOpenTofuRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/export/opentofu")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -8261,6 +8340,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/events (the `StreamEvents` operationId).
 	StreamEventsWithResponse(ctx context.Context, params *StreamEventsParams, reqEditors ...RequestEditorFn) (*StreamEventsResponse, error)
 
+	// GetExportOpenTofuWithResponse The platform's VMs as a configuration of OpenTofu
+	//
+	// A configuration with the provider bpg/proxmox and an import block for each VM, so that nobody is locked in. It is made
+	// of the document alone: nothing is asked and nothing changed. It holds no secret.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/export/opentofu (the `GetExportOpenTofu` operationId).
+	GetExportOpenTofuWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetExportOpenTofuResponse, error)
+
 	// GetFirewallWithResponse What is confirmed, what is pending and until when
 	//
 	// The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
@@ -9325,6 +9414,110 @@ func (r StreamEventsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r StreamEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetExportOpenTofuResponse401Headers the declared response headers of an HTTP 401 response for GetExportOpenTofu
+type GetExportOpenTofuResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// GetExportOpenTofuResponse429Headers the declared response headers of an HTTP 429 response for GetExportOpenTofu
+type GetExportOpenTofuResponse429Headers struct {
+	RetryAfter int
+}
+
+type GetExportOpenTofuResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Export
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetExportOpenTofuResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetExportOpenTofuResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetExportOpenTofuResponse) GetJSON200() *Export {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetExportOpenTofuResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetExportOpenTofuResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetExportOpenTofuResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetExportOpenTofuResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetExportOpenTofuResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14800,6 +14993,22 @@ func (c *ClientWithResponses) StreamEventsWithResponse(ctx context.Context, para
 	return ParseStreamEventsResponse(rsp)
 }
 
+// GetExportOpenTofuWithResponse The platform's VMs as a configuration of OpenTofu
+//
+// A configuration with the provider bpg/proxmox and an import block for each VM, so that nobody is locked in. It is made
+// of the document alone: nothing is asked and nothing changed. It holds no secret.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/export/opentofu (the `GetExportOpenTofu` operationId).
+func (c *ClientWithResponses) GetExportOpenTofuWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetExportOpenTofuResponse, error) {
+	rsp, err := c.GetExportOpenTofu(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetExportOpenTofuResponse(rsp)
+}
+
 // GetFirewallWithResponse What is confirmed, what is pending and until when
 //
 // The one truth about the host's rules, which boot, rollback and emergency read as well. With `rules` the rules
@@ -16213,6 +16422,104 @@ func ParseStreamEventsResponse(rsp *http.Response) (*StreamEventsResponse, error
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers StreamEventsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetExportOpenTofuResponse parses an HTTP response from a GetExportOpenTofuWithResponse call
+func ParseGetExportOpenTofuResponse(rsp *http.Response) (*GetExportOpenTofuResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetExportOpenTofuResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Export
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers GetExportOpenTofuResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetExportOpenTofuResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

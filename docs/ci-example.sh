@@ -195,6 +195,7 @@ case $command in
 	schema) call GET /v1/platform/schema && body ;; # the document's JSON Schema
 	host) call GET /v1/host && body ;; # what the host has, for a first document
 	preflight) call GET /v1/preflight && body && jq -e .ready "$tmp/body" >/dev/null || exit 4 ;; # what the platform lacks on the host
+	export-opentofu) call GET /v1/export/opentofu && jq -r '.files[] | "# \(.name)\n\(.content)"' "$tmp/body" ;; # the VMs as a configuration of OpenTofu
 	root-password) root_password "$1" ;; # FILE: a new password for root, into FILE
 	plan) plan "${1:-}" && show_plan && no_changes || exit 3 ;; # [PHASE]: what would change
 	apply) wait_for /v1/apply "$(jq -cn --argjson through "$1" '{through: $through}')" "apply-$1" ;; # PHASE: apply through it

@@ -89,6 +89,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
 		RootPassword:    rootPassword{p.access},
 		Preflight:       p.preflight(),
+		Export:          export,
 		Phases:          phases(),
 		State:           db,
 		Version:         c.Version,

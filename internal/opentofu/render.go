@@ -44,8 +44,8 @@ func versions(endpoint string) string {
 // imports make the VMs that are there OpenTofu's, without a change to them.
 func imports(node string, specs []vms.Spec) string {
 	w := &body{}
-	w.comment("tofu plan shows what would be imported; once it was, this file can go. Before that, waddled has")
-	w.comment("to let go of the VMs: see \"Away from waddle\" in docs/proxmox.md.")
+	w.comment("tofu plan shows what would be imported; once it was, this file can go. See \"Away from waddle\" in")
+	w.comment("waddle's docs/proxmox.md for who may change the VMs then.")
 	for _, s := range specs {
 		w.block("import", func(w *body) {
 			w.set("to", resource+"."+label(s.Name))

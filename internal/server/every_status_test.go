@@ -41,6 +41,7 @@ func withoutPlatform(_ *testing.T, w *world) {
 		c.do(method, path, "").problem(404, "no_platform")
 	}
 	c.do("POST", "/v1/firewall/set", `{"profile":"open"}`).problem(404, "no_platform")
+	c.do("GET", "/v1/export/opentofu", "").problem(404, "no_platform")
 	for _, path := range []string{"/healthz", "/metrics", "/openapi.json", "/v1/version", "/v1/status", "/v1/platform/schema", "/v1/host", "/v1/preflight", "/v1/network", "/v1/firewall", "/v1/firewall/diff", "/v1/operations"} {
 		c.do("GET", path, "").want(200)
 	}
@@ -57,6 +58,7 @@ func writing(t *testing.T, w *world) {
 	c.do("PUT", "/v1/platform", doc+"# more\n", "If-Match: "+etag, "Waddle-SSH-Connection: 198.51.100.9 50000 203.0.113.10 2222").problem(409, "would_cut_connection")
 	c.do("PUT", "/v1/platform", doc+"# more\n", "If-Match: "+etag).want(200)
 	c.do("GET", "/v1/platform", "").want(200)
+	c.do("GET", "/v1/export/opentofu", "").want(200)
 	c.do("GET", "/v1/platform", "", "Accept: application/json").want(200)
 }
 
@@ -90,6 +92,7 @@ func planning(t *testing.T, w *world) {
 	for _, path := range []string{"/v1/plan", "/v1/phases", "/v1/phases/1", "/v1/phases/1/undo", askFirewall} {
 		c.do("GET", path, "").problem(422, "invalid_platform")
 	}
+	c.do("GET", "/v1/export/opentofu", "").problem(422, "invalid_platform")
 	c.do("DELETE", "/v1/phases/2/steps/teleport.vm/acknowledge", "").problem(422, "invalid_platform")
 	w.must(os.WriteFile(w.store.Path, good, 0o600))
 }

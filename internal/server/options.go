@@ -9,6 +9,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/firewall"
+	"github.com/waddle-social/waddle/internal/opentofu"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/server/api"
 	"github.com/waddle-social/waddle/internal/server/token"
@@ -136,9 +137,11 @@ type Options struct {
 	RootPassword RootPassword
 	// Preflight looks for what the platform needs; preflight.Sources does.
 	Preflight Preflight
-	Phases    []Phase
-	State     token.State // the state file, for tokens and idempotency keys
-	Version   Version
+	// Export renders the platform's VMs for OpenTofu.
+	Export  func(p *platform.Platform) ([]opentofu.File, error)
+	Phases  []Phase
+	State   token.State // the state file, for tokens and idempotency keys
+	Version Version
 
 	// PlatformSchema returns the JSON Schema of the platform document.
 	PlatformSchema func() ([]byte, error)

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waddle-social/waddle/internal/engine"
+	"github.com/waddle-social/waddle/internal/opentofu"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/platform/platformfile"
 	"github.com/waddle-social/waddle/internal/preflight"
@@ -123,7 +124,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Storage: w.storage, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Export: fakeExport, Storage: w.storage, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
@@ -308,6 +309,10 @@ func (f fakePassword) Set(_ context.Context, password string) (time.Time, error)
 	}
 	f.w.password = password
 	return time.Now(), nil
+}
+
+func fakeExport(p *platform.Platform) ([]opentofu.File, error) {
+	return []opentofu.File{{Name: "vms.tf", Content: "# " + string(p.Spec.VMs.Teleport.Name) + "\n"}}, nil
 }
 
 type fakePreflight struct{}

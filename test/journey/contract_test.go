@@ -142,6 +142,7 @@ func (x *exchanges) withoutPlatform() {
 	}
 	x.everyStorageCall(404, "no_platform")
 	x.root.do("POST", "/v1/firewall/set", `{"profile":"open"}`).problem(404, "no_platform")
+	x.root.do("GET", "/v1/export/opentofu", "").problem(404, "no_platform")
 }
 
 func (x *exchanges) writing() {
@@ -170,6 +171,7 @@ func (x *exchanges) planning() {
 		method, path, _ := strings.Cut(call, " ")
 		c.do(method, path, "").problem(422, "invalid_platform")
 	}
+	c.do("GET", "/v1/export/opentofu", "").problem(422, "invalid_platform")
 	if err := x.Host.WriteFile(platformPath, []byte(good), 0o640); err != nil {
 		x.t.Fatal(err)
 	}
@@ -322,6 +324,7 @@ func (x *exchanges) everythingOverTLS() {
 		{"GET /v1/operations/" + op.ID, "", "read"},
 		{"GET /v1/operations/" + op.ID + "/events", "", "read"},
 		{"GET /v1/preflight", "", "read"},
+		{"GET /v1/export/opentofu", "", "read"},
 		{"GET /v1/network", "", "read"},
 		{"GET /v1/firewall", "", "read"},
 		{"GET /v1/firewall/diff", "", "read"},

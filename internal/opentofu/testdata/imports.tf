@@ -1,5 +1,5 @@
-# tofu plan shows what would be imported; once it was, this file can go. Before that, waddled has
-# to let go of the VMs: see "Away from waddle" in docs/proxmox.md.
+# tofu plan shows what would be imported; once it was, this file can go. See "Away from waddle" in
+# waddle's docs/proxmox.md for who may change the VMs then.
 
 import {
   to = proxmox_virtual_environment_vm.teleport

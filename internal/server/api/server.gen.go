@@ -828,6 +828,32 @@ type Evidence struct {
 // Example: proves
 type EvidenceVerdict string
 
+// Export A configuration for another program.
+//
+// Example: {"files":[{"content":"import {\n  to = proxmox_virtual_environment_vm.teleport\n  id = \"pve/102\"\n}\n","name":"imports.tf"}]}
+type Export struct {
+	// Files Its files.
+	Files []ExportFile `json:"files"`
+}
+
+// ExportFile One file.
+//
+// Example: {"content":"import {\n  to = proxmox_virtual_environment_vm.teleport\n  id = \"pve/102\"\n}\n","name":"imports.tf"}
+type ExportFile struct {
+	// Content Its text.
+	//
+	// Example: import {
+	//   to = proxmox_virtual_environment_vm.teleport
+	//   id = "pve/102"
+	// }
+	Content string `json:"content"`
+
+	// Name Its name, without a directory.
+	//
+	// Example: imports.tf
+	Name string `json:"name"`
+}
+
 // Failure An error as the journal keeps it.
 //
 // Example: {"code":"conflict","detail":"cannot create bridge vmbr1: a link of that name is there and is no bridge","hint":"Rename or remove the link vmbr1."}
@@ -3638,6 +3664,9 @@ type ServerInterface interface {
 	// StreamEvents All events, as they come
 	// (GET /v1/events)
 	StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams)
+	// GetExportOpenTofu The platform's VMs as a configuration of OpenTofu
+	// (GET /v1/export/opentofu)
+	GetExportOpenTofu(w http.ResponseWriter, r *http.Request)
 	// GetFirewall What is confirmed, what is pending and until when
 	// (GET /v1/firewall)
 	GetFirewall(w http.ResponseWriter, r *http.Request, params GetFirewallParams)
@@ -3818,6 +3847,12 @@ func (_ Unimplemented) PostApply(w http.ResponseWriter, r *http.Request, params 
 // StreamEvents All events, as they come
 // (GET /v1/events)
 func (_ Unimplemented) StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetExportOpenTofu The platform's VMs as a configuration of OpenTofu
+// (GET /v1/export/opentofu)
+func (_ Unimplemented) GetExportOpenTofu(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4271,6 +4306,20 @@ func (siw *ServerInterfaceWrapper) StreamEvents(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.StreamEvents(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetExportOpenTofu operation middleware
+func (siw *ServerInterfaceWrapper) GetExportOpenTofu(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetExportOpenTofu(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6155,6 +6204,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 		r.Get(options.BaseURL+"/v1/preflight", wrapper.GetPreflight)
 	})
 	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/export/opentofu", wrapper.GetExportOpenTofu)
+	})
+	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/plan", wrapper.GetPlan)
 	})
 	r.Group(func(r chi.Router) {
@@ -6937,6 +6989,142 @@ type StreamEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response StreamEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofuRequestObject struct {
+}
+
+type GetExportOpenTofuResponseObject interface {
+	VisitGetExportOpenTofuResponse(w http.ResponseWriter) error
+}
+
+type GetExportOpenTofu200JSONResponse Export
+
+func (response GetExportOpenTofu200JSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu400ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu401ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu403ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu404ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu422ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofu429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetExportOpenTofu429ApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExportOpenTofudefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetExportOpenTofudefaultApplicationProblemPlusJSONResponse) VisitGetExportOpenTofuResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14271,6 +14459,9 @@ type StrictServerInterface interface {
 	// StreamEvents All events, as they come
 	// (GET /v1/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
+	// GetExportOpenTofu The platform's VMs as a configuration of OpenTofu
+	// (GET /v1/export/opentofu)
+	GetExportOpenTofu(ctx context.Context, request GetExportOpenTofuRequestObject) (GetExportOpenTofuResponseObject, error)
 	// GetFirewall What is confirmed, what is pending and until when
 	// (GET /v1/firewall)
 	GetFirewall(ctx context.Context, request GetFirewallRequestObject) (GetFirewallResponseObject, error)
@@ -14586,6 +14777,30 @@ func (sh *strictHandler) StreamEvents(w http.ResponseWriter, r *http.Request, pa
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(StreamEventsResponseObject); ok {
 		if err := validResponse.VisitStreamEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetExportOpenTofu operation middleware
+func (sh *strictHandler) GetExportOpenTofu(w http.ResponseWriter, r *http.Request) {
+	var request GetExportOpenTofuRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExportOpenTofu(ctx, request.(GetExportOpenTofuRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExportOpenTofu")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetExportOpenTofuResponseObject); ok {
+		if err := validResponse.VisitGetExportOpenTofuResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
