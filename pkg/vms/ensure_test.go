@@ -46,3 +46,36 @@ func TestAVMIsMadeAsItIsDeclaredAndThenNothingDiffers(t *testing.T) {
 	}
 	n.nothingLeft()
 }
+
+func TestTheTeleportVMOfThePlanIsMadeWithTwoCardsAndPartsOfItsOwn(t *testing.T) {
+	n := start(t, pve.Options{})
+	n.image("debian-13.qcow2", 3)
+	n.snippets("teleport-user-1.yaml", "teleport-network-1.yaml")
+	s := teleport()
+	n.ensure(s)
+	got := n.conf(102)
+	for name, want := range map[string]string{
+		"net0": "virtio=52:54:00:AA:BB:CC,bridge=vmbr0", "net1": "virtio=BC:24:11:0A:0A:02,bridge=vmbr1", "startup": "order=1,up=15", "bios": "ovmf", "ciupgrade": "",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+	if !strings.HasPrefix(got["efidisk0"], "local-zfs:vm-102-disk-") || !strings.Contains(got["virtio1"], "size=5G") || !strings.Contains(got["scsi0"], "size=20G") {
+		t.Errorf("the disks are %q, %q and %q", got["scsi0"], got["virtio1"], got["efidisk0"])
+	}
+	if f, err := n.Look(t.Context(), s); err != nil || len(f.Differences)+len(f.Notes) > 0 {
+		t.Errorf("afterwards: %+v, %v", f, err)
+	}
+	renamed := teleport()
+	renamed.CloudInit.Custom["user"] = "local:snippets/teleport-user-2.yaml"
+	n.snippets("teleport-user-2.yaml")
+	out, err := n.Ensure(t.Context(), renamed, Consent{})
+	if err != nil || len(out.Reboot) != 1 || out.Reboot[0].Object != "cicustom" || !out.Reboot[0].Waits {
+		t.Errorf("another user part: %+v, %v", out, err)
+	}
+	if err := n.Delete(t.Context(), s.Name, graceDefault); err != nil {
+		t.Fatal(err)
+	}
+	n.nothingLeft()
+}

@@ -71,7 +71,7 @@ func TestACallThatIsNotAnsweredInTimeIsLookedForAndNotRepeated(t *testing.T) {
 		t.Run(when+" its work", func(t *testing.T) {
 			n := start(t, pve.Options{})
 			n.inject(pve.Fault{Kind: pve.FaultHTTP, Method: "POST", Path: "/nodes/pve/qemu", When: when, Delay: time.Minute, Times: 1})
-			d := n.driver(func(o *Options) { o.Timeout = 500 * time.Millisecond })
+			d := n.driver(func(o *Options) { o.Timeout = 2 * time.Second })
 			_, err := d.Ensure(t.Context(), spec(110), Consent{})
 			if made && err != nil {
 				t.Errorf("it was done, and: %v", err)

@@ -85,9 +85,13 @@ func (d *Driver) List(ctx context.Context) ([]VM, error) {
 
 func (d *Driver) show(v listed) (VM, error) {
 	tags := strings.FieldsFunc(v.Tags, func(r rune) bool { return strings.ContainsRune(";, ", r) })
-	rec, there, err := d.record(v.Name)
-	if err != nil {
-		return VM{}, err
+	var rec Record
+	there := false
+	if v.Name != "" { // one that is half made has none yet
+		var err error
+		if rec, there, err = d.record(v.Name); err != nil {
+			return VM{}, err
+		}
 	}
 	return VM{ID: v.VMID, Name: v.Name, Node: v.Node, Type: v.Type, Status: v.Status, Lock: v.Lock, Tags: tags, Memory: v.MaxMem,
 		Cores: int(v.CPUs), Uptime: v.Uptime, Template: v.Template == 1,

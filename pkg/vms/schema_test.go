@@ -184,3 +184,32 @@ func (typ publishedType) fault(value any) string {
 	}
 	return ""
 }
+
+func TestTheCheckOfRequestsRefusesWhatTheSchemaDoesNotKnow(t *testing.T) {
+	p, err := schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p == nil {
+		const absent = "the published API schema is not here: set WADDLE_PVE_SCHEMA, or put it into a directory shared beside the checkout"
+		if os.Getenv("CI") != "" {
+			t.Fatal(absent)
+		}
+		t.Skip(absent)
+	}
+	for want, s := range map[string]sent{
+		"":                                  {method: "PUT", path: "/nodes/pve/qemu/110/resize", params: map[string]any{"disk": "scsi0", "size": "10G"}},
+		"the schema has no such call":       {method: "PATCH", path: "/nodes/pve/qemu/110/resize"},
+		"the parameter size is missing":     {method: "PUT", path: "/nodes/pve/qemu/110/resize", params: map[string]any{"disk": "scsi0"}},
+		"the schema has no parameter x":     {method: "PUT", path: "/nodes/pve/qemu/110/resize", params: map[string]any{"disk": "scsi0", "size": "10G", "x": 1}},
+		"vmid is no number: cp":             {method: "GET", path: "/nodes/pve/qemu/cp/config"},
+		"purge is no boolean: yes":          {method: "DELETE", path: "/nodes/pve/qemu/110", params: map[string]any{"purge": "yes"}},
+		"vmid is too small: 99":             {method: "GET", path: "/nodes/pve/qemu/99/config"},
+		"the schema has no parameter nets3": {method: "POST", path: "/nodes/pve/qemu", params: map[string]any{"vmid": 110, "nets3": "virtio"}},
+	} {
+		got := strings.Join(p.faults(s), "; ")
+		if got != want {
+			t.Errorf("%s %s %v: %q, want %q", s.method, s.path, s.params, got, want)
+		}
+	}
+}
