@@ -57,7 +57,7 @@ func (d *Driver) ensureLink(want Bridge) error {
 		return err
 	}
 	if l == nil {
-		if l, err = d.addBridge(want.Name); err != nil {
+		if l, err = d.addBridge(want.Name, want.mac()); err != nil {
 			return err
 		}
 	}
@@ -73,12 +73,13 @@ func (d *Driver) ensureLink(want Bridge) error {
 	return d.setUp(l.link, true)
 }
 
-func (d *Driver) addBridge(name string) (*liveLink, error) {
+// addBridge leaves the MAC to the kernel when mac is nil.
+func (d *Driver) addBridge(name string, mac net.HardwareAddr) (*liveLink, error) {
 	if err := d.op("link-add:" + name); err != nil {
 		return nil, err
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = name
+	attrs.Name, attrs.HardwareAddr = name, mac
 	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}); err != nil {
 		return nil, fmt.Errorf("cannot create bridge %s: %w", name, err)
 	}

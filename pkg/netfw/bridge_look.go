@@ -133,6 +133,7 @@ func lookOwnLink(f *Finding, want Bridge, l *liveLink, missing, extra []netip.Pr
 	if !l.up() {
 		f.add(Difference{Kind: Change, Object: "link " + want.Name, Is: "down", Want: "up"})
 	}
+	noteMAC(f, want, l)
 	noteExtra(f, want, extra)
 }
 
@@ -149,6 +150,14 @@ func lookForeignLink(f *Finding, want Bridge, l *liveLink, missing, extra []neti
 	}
 	f.add(x)
 	noteExtra(f, want, extra)
+}
+
+// noteMAC tells of a bridge that was there before us. Its MAC is left as it is
+// while VMs use it: they would lose their gateway at once.
+func noteMAC(f *Finding, want Bridge, l *liveLink) {
+	if is, mac := l.link.Attrs().HardwareAddr, want.mac(); !bytes.Equal(is, mac) {
+		f.note("%s has the MAC %s, which may change with its ports; %s from the next boot on, or now with: ip link set %s address %s", want.Name, is, mac, want.Name, mac)
+	}
 }
 
 func noteExtra(f *Finding, want Bridge, extra []netip.Prefix) {

@@ -99,6 +99,38 @@ func TestAForeignAddressOnOurBridgeIsLeftAlone(t *testing.T) {
 	}
 }
 
+// The VMs know the gateway by its MAC.
+func TestOurBridgeKeepsItsMACWhileVMsComeAndGo(t *testing.T) {
+	h := newHost(t)
+	h.applyBridge(Consent{})
+	mac := func() string { return strings.TrimSpace(run(t, "ip -o link show vmbr1 | grep -o 'link/ether [^ ]*'")) }
+	const want = "link/ether 02:00:0a:0a:00:01"
+	if got := mac(); got != want {
+		t.Fatalf("made with %s, want %s", got, want)
+	}
+	run(t, "ip link add tap101i0 address 00:00:00:00:00:11 type veth peer name vm101; ip link set tap101i0 master vmbr1")
+	if got := mac(); got != want {
+		t.Errorf("with a port: %s, want %s", got, want)
+	}
+	run(t, "ip link del tap101i0")
+	if got := mac(); got != want {
+		t.Errorf("after the port has gone: %s, want %s", got, want)
+	}
+	h.wantBridge("")
+}
+
+func TestTheMACOfABridgeThatWasThereIsLeftAloneAndTold(t *testing.T) {
+	h := newHost(t)
+	run(t, "ip link add vmbr1 address 02:11:22:33:44:55 type bridge; ip addr add 10.10.0.1/24 dev vmbr1; ip link set vmbr1 up")
+	h.applyBridge(Consent{Adopt: true})
+	if got := run(t, "ip -o link show vmbr1"); !strings.Contains(got, "02:11:22:33:44:55") {
+		t.Errorf("the MAC was changed: %s", got)
+	}
+	if f := h.lookBridge(); len(f.Notes) != 1 || !strings.Contains(f.Notes[0], "ip link set vmbr1 address 02:00:0a:0a:00:01") {
+		t.Errorf("the notes are %q", f.Notes)
+	}
+}
+
 func TestBridgeConflicts(t *testing.T) {
 	for name, c := range map[string]struct{ there, object, is string }{
 		"vmbr1 is no bridge":               {"ip link add vmbr1 type veth peer name x", "link vmbr1", "type veth"},

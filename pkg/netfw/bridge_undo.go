@@ -112,7 +112,7 @@ func (d *Driver) undoLive(l *liveLink, b BridgeBefore) (err error) {
 	case !b.Exists:
 		return d.deleteBridge(l.link)
 	case l == nil:
-		if l, err = d.addBridge(b.Name); err != nil {
+		if l, err = d.addBridge(b.Name, nil); err != nil {
 			return err
 		}
 	}

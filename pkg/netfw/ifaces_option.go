@@ -19,6 +19,8 @@ func sameOption(o ifOption, want Bridge) bool {
 		return o.value == "off" || o.value == "no"
 	case "bridge-fd", "bridge-maxwait", "bridge-waitport":
 		return o.value == "0"
+	case "hwaddress":
+		return strings.EqualFold(strings.TrimPrefix(o.value, "ether "), want.mac().String())
 	case "mtu":
 		return o.value == "1500"
 	case "network", "broadcast":

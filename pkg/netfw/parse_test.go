@@ -88,6 +88,8 @@ func TestJudgeAStanza(t *testing.T) {
 		"masquerade of another range": {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up iptables -t nat -A POSTROUTING -s 10.20.0.0/24 -o vmbr0 -j MASQUERADE\n", "post-up iptables"},
 		"masquerade out of another":   {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up iptables -t nat -A POSTROUTING -s 10.10.0.0/24 -o eno1 -j MASQUERADE\n", "-o eno1"},
 		"an unknown hook":             {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n post-up /usr/local/bin/site\n", "post-up /usr/local/bin/site"},
+		"our MAC":                     {"iface vmbr1 inet static\n address 10.10.0.1/24\n hwaddress ether 02:00:0A:0A:00:01\n bridge-ports none\n", ""},
+		"another MAC":                 {"iface vmbr1 inet static\n address 10.10.0.1/24\n hwaddress 02:11:22:33:44:55\n bridge-ports none\n", "hwaddress 02:11:22:33:44:55"},
 		"STP on":                      {"iface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n bridge-stp on\n", "bridge-stp on"},
 	} {
 		f := parseInterfaces([]byte(c.stanza))
