@@ -21,8 +21,24 @@ type since struct {
 	at       time.Time
 }
 
-// always is of a gate that is the same under every profile.
-func always(context.Context) (since, string, error) { return since{}, "", nil }
+// wayIn completes the gate before the lockdown. Once that is in force it has
+// served: Teleport that is down must not hide how the firewall is.
+func (l lockdown) wayIn(s engine.Step, instruction string) engine.Step {
+	always := func(context.Context) (since, string, error) { return since{}, "", nil }
+	s = l.gate(s, instruction, always, l.throughTeleport)
+	look := s.Check
+	s.Check = func(ctx context.Context) (engine.Result, error) {
+		st, err := l.d.Firewall.State(ctx)
+		if err != nil {
+			return engine.Result{}, refused(err)
+		}
+		if c := st.Confirmed; c != nil && c.Profile == netfw.Lockdown {
+			return engine.IsDone("the lockdown was set at " + clock(c.SetAt) + "; lockdown.proxmox-ui looks at the same since then"), nil
+		}
+		return look(ctx)
+	}
+	return s
+}
 
 // inForce is the lockdown that is, or why none is.
 func (l lockdown) inForce(ctx context.Context) (since, string, error) {

@@ -61,11 +61,11 @@ func (l lockdown) config() netfw.RuleConfig {
 func (l lockdown) confirmed(ctx context.Context) (*confirm.Confirmed, string, error) {
 	w, err := l.d.Firewall.Wanted(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, "", refused(err)
 	}
 	s, err := l.d.Firewall.State(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, "", refused(err)
 	}
 	switch e, p, c := w.Emergency, w.Pending, s.Confirmed; {
 	case e != nil:

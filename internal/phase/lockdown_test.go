@@ -297,6 +297,10 @@ func TestBeforeTheLockdownTeleportHasToBeSeenAsAWayIn(t *testing.T) {
 			if len(g.outside.tried) > 0 {
 				t.Error("something was tried from outside")
 			}
+			g.state = newGates(t).state
+			if r := g.check("lockdown.way-in"); r.State != engine.Done || len(r.Evidence) > 0 {
+				t.Errorf("once the lockdown is in force it answers\n%s", told(r))
+			}
 		})
 	}
 }

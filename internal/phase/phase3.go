@@ -18,11 +18,11 @@ var beforeLockdown = []string{"host.console", "firewall.input", "firewall.pins",
 func fullLockdown(p *platform.Platform, d Drivers) []engine.Step {
 	l := lockdown{p, d}
 	return []engine.Step{
-		l.gate(engine.Step{
+		l.wayIn(engine.Step{
 			ID: "lockdown.way-in", Title: "Verify that Teleport is a way in",
 			Plan: "Phase 3, step 1", Area: "teleport",
 			Needs: []string{"teleport.configure", "teleport.haproxy", "teleport.proxmox-app", "dns.records"},
-		}, fmt.Sprintf("open https://%s before anything is closed, and see that Teleport asks for a login and then shows the Proxmox UI", p.Spec.DNS.Proxmox), always, l.throughTeleport),
+		}, fmt.Sprintf("open https://%s before anything is closed, and see that Teleport asks for a login and then shows the Proxmox UI", p.Spec.DNS.Proxmox)),
 		l.rules(engine.Step{
 			ID: "lockdown.rules", Title: "Remove all direct public access to the Proxmox host",
 			Plan: "Phase 3, step 1", Area: "firewall", Needs: beforeLockdown,
