@@ -12,6 +12,7 @@ import (
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/pkg/netfw"
+	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 // since is the lockdown under which a gate is looked at. What was seen or said
@@ -33,7 +34,7 @@ func (l lockdown) wayIn(s engine.Step, instruction string) engine.Step {
 			return engine.Result{}, refused(err)
 		}
 		if c := st.Confirmed; c != nil && c.Profile == netfw.Lockdown {
-			return engine.IsDone("the lockdown was set at " + clock(c.SetAt) + "; lockdown.proxmox-ui looks at the same since then"), nil
+			return engine.IsDone("the lockdown was set at " + clock(begun(c)) + "; lockdown.proxmox-ui looks at the same since then"), nil
 		}
 		return look(ctx)
 	}
@@ -46,10 +47,16 @@ func (l lockdown) inForce(ctx context.Context) (since, string, error) {
 	if err != nil || why != "" {
 		return since{}, why, err
 	}
+	return since{c.ID, begun(c)}, "", nil
+}
+
+// begun is when the rules were loaded; the state of an older program has only
+// when they were confirmed.
+func begun(c *confirm.Confirmed) time.Time {
 	if c.SetAt.IsZero() {
-		return since{c.ID, c.At}, "", nil
+		return c.At
 	}
-	return since{c.ID, c.SetAt}, "", nil
+	return c.SetAt
 }
 
 // gate completes a gate that closes by what is seen, or by an acknowledgement
