@@ -47,6 +47,9 @@ func (e *Engine) look(ctx context.Context, g *Graph, steps []*Step) *looks {
 				l.errs[s.ID] = err
 				r = Unknowable("the check failed: " + err.Error())
 			}
+			if r.State == Unknown && len(r.WaitsFor) == 0 {
+				r.WaitsFor = missing // looked at early, and too early
+			}
 			l.results[s.ID] = r
 		})
 	}

@@ -158,3 +158,33 @@ func TestAcknowledge(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+func TestAStepThatIsLookedAtTooEarlyNamesWhatItWaitsFor(t *testing.T) {
+	w := newWorld()
+	forced := false
+	gate := w.gate("lockdown", 0, "teleport")
+	gate.CheckEarly = true
+	gate.Check = func(context.Context) (Result, error) {
+		if forced {
+			return IsDone(), nil
+		}
+		return Unknowable("nothing is locked down"), nil
+	}
+	b := newBench(t, w.step("teleport", 0), gate).start()
+	defer b.stop()
+	look := func() Result {
+		t.Helper()
+		p, err := b.e.Plan(t.Context(), Selection{Steps: []string{"lockdown"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Steps[len(p.Steps)-1].Result
+	}
+	if r := look(); r.State != Unknown || len(r.WaitsFor) != 1 || r.WaitsFor[0] != "teleport" || r.Reason != "nothing is locked down" {
+		t.Errorf("too early: %+v", r)
+	}
+	forced = true
+	if r := look(); r.State != Done || len(r.WaitsFor) > 0 {
+		t.Errorf("done early: %+v", r)
+	}
+}

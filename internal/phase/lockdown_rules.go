@@ -24,6 +24,7 @@ const setLockdown = "waddle firewall set lockdown, then within the time it names
 // loaded. It has no Apply: only a person who gets in again can confirm.
 func (l lockdown) rules(s engine.Step) engine.Step {
 	s.Gate = &engine.Gate{Instruction: setLockdown}
+	s.CheckEarly = true // a lockdown may have been forced
 	s.Watches = []string{netfw.EventRules, netfw.EventFiles}
 	s.Check = func(ctx context.Context) (engine.Result, error) {
 		c, why, err := l.confirmed(ctx)
