@@ -159,6 +159,10 @@ func EmergencyRules(p *platform.Platform, x netfw.Exception) (netfw.RuleSet, err
 func ruleConfig(p *platform.Platform, parts netfw.Part) netfw.RuleConfig {
 	s := p.Spec
 	ssh, api, iscsi, csi := uint16(s.Host.SSH.Port), uint16(s.Waddled.Port), s.Storage.Portal.Port(), uint16(s.Storage.EndpointPort)
+	inside := []uint16{ssh, platform.ProxmoxPort, api}
+	if s.Lockdown.Internal == platform.Open {
+		inside = append(inside, iscsi, csi)
+	}
 	return netfw.RuleConfig{
 		Parts:           parts,
 		Profile:         netfw.Initial,
@@ -169,7 +173,7 @@ func ruleConfig(p *platform.Platform, parts netfw.Part) netfw.RuleConfig {
 		Isolated:        s.Network.Internal.NAT == platform.NoNAT,
 		SSHPort:         ssh,
 		SSHFrom:         s.Lockdown.SSHFrom,
-		InternalTCP:     []uint16{ssh, platform.ProxmoxPort, api, iscsi, csi},
+		InternalTCP:     inside,
 		InternalOpen:    s.Lockdown.Internal == platform.Open,
 		Zones: netfw.Zones{
 			Teleport: netfw.Zone{Addresses: []netip.Addr{s.Network.Addresses.Teleport}, TCP: []uint16{ssh, platform.ProxmoxPort, api}},

@@ -196,3 +196,34 @@ func TestALookThatFailsIsAnErrorAndNotDone(t *testing.T) {
 		t.Error("a record that cannot be read was read")
 	}
 }
+
+func TestVolumesAreReachedFromTheNodesAloneBeforeTheLockdownToo(t *testing.T) {
+	p := example(t)
+	of := func(p *platform.Platform) (rules []string) {
+		set, err := netfw.Rules(Rules(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range set.Of(netfw.IPv4) {
+			for _, r := range c.Rules {
+				if strings.Contains(r, "--dport 3260") || strings.Contains(r, "--dport 2222") {
+					rules = append(rules, r)
+				}
+			}
+		}
+		return rules
+	}
+	rules := of(p)
+	if len(rules) != 2*len(p.Spec.Network.Addresses.Nodes) {
+		t.Errorf("%d rules: %q", len(rules), rules)
+	}
+	for _, r := range rules {
+		if !strings.Contains(r, "/32 -i vmbr1 ") {
+			t.Errorf("not one node's alone: %s", r)
+		}
+	}
+	p.Spec.Lockdown.Internal = platform.Open
+	if rules := of(p); !strings.Contains(strings.Join(rules, "\n"), "-s 10.10.0.0/24 -i vmbr1 -p tcp -m tcp --dport 3260") {
+		t.Errorf("the internal network is to be trusted, and the rules are %q", rules)
+	}
+}

@@ -51,7 +51,7 @@ type RuleConfig struct {
 
 	InternalAddress netip.Addr // the host's own on the internal bridge, 10.10.0.1; no VM may use it
 	InternalOpen    bool       // lockdown.internal: open: the internal bridge is one trusted zone
-	Zones           Zones      // in lockdown, unless InternalOpen
+	Zones           Zones      // in lockdown, unless InternalOpen; that of the nodes also in the initial profile
 	Exceptions      []Exception
 	// Pins say which addresses each VM may use, by VMID, on all its ports
 	// (tap<vmid>i<n>, fwpr<vmid>p<n>). An address of several VMs, as a

@@ -34,6 +34,9 @@ func inputRules(c RuleConfig, f Family) []string {
 	if f == IPv4 {
 		r = append(r, internalRules(c)...)
 	}
+	// Volumes are the nodes' alone from the beginning: a target without CHAP lets
+	// in whoever reaches it.
+	r = append(r, zoneRules(c, f, c.Zones.Nodes)...)
 	return append(r, "-j DROP")
 }
 

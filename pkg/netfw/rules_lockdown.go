@@ -28,7 +28,7 @@ func lockdownRules(c RuleConfig, f Family) []string {
 		r = append(r, fmt.Sprintf("-i %s -j ACCEPT", c.InternalBridge))
 	} else {
 		// Its own rule, so that it has its own counter.
-		r = append(append(r, zoneRules(c, f)...), fmt.Sprintf("-i %s -j DROP", c.InternalBridge))
+		r = append(append(r, zoneRules(c, f, c.Zones.Teleport, c.Zones.Nodes)...), fmt.Sprintf("-i %s -j DROP", c.InternalBridge))
 	}
 	return append(r, "-j DROP")
 }
@@ -49,9 +49,9 @@ func neighbourRules() []string {
 	}
 }
 
-func zoneRules(c RuleConfig, f Family) []string {
+func zoneRules(c RuleConfig, f Family, zones ...Zone) []string {
 	var r []string
-	for _, z := range []Zone{c.Zones.Teleport, c.Zones.Nodes} {
+	for _, z := range zones {
 		for _, a := range sortedAddrs(z.Addresses, f) {
 			for _, p := range slices.Compact(slices.Sorted(slices.Values(z.TCP))) {
 				r = append(r, acceptTCP(fmt.Sprintf("-s %s -i %s ", netip.PrefixFrom(a, a.BitLen()), c.InternalBridge), p))

@@ -46,6 +46,9 @@ func serve() {
 		fmt.Fprintln(os.Stderr, "stand-in storage:", err)
 		os.Exit(1)
 	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go byHand(c.Storage, asked)
 	if err := daemon.Run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, "daemon:", err)
 		os.Exit(1)
