@@ -119,7 +119,7 @@ func refusedStorage(err error) error {
 		return of(problem.Conflict, conflict.Differences, "settle it by hand, then run it again")
 	}
 	if adoption, ok := errors.AsType[*storage.AdoptionError](err); ok {
-		return of(problem.AdoptionNeeded, adoption.Differences, "look at what would be taken over with waddle storage adopt --dry-run, then agree with --adopt; sessions stay")
+		return of(problem.AdoptionNeeded, adoption.Differences, "look at what would be taken over with waddle storage adopt --plan, then agree with --adopt; sessions stay")
 	}
 	return err
 }
