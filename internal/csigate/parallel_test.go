@@ -33,7 +33,7 @@ func TestTwentyAtOnceAndTwoHundredInSequenceLeaveNoOrphan(t *testing.T) {
 		wire     func(*world) csigatetest.Wire
 		sequence int
 	}{
-		"a connection for each command": {func(w *world) csigatetest.Wire { return each{w} }, 200},
+		"a connection for each command": {func(w *world) csigatetest.Wire { return w.each() }, 200},
 		"all on one connection":         {func(w *world) csigatetest.Wire { return w }, 40},
 	} {
 		t.Run(name, func(t *testing.T) {

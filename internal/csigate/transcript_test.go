@@ -9,7 +9,7 @@ import (
 func TestTranscriptOfEveryCommandShape(t *testing.T) {
 	for name, wire := range map[string]func(*world) csigatetest.Wire{
 		"all on one connection":         func(w *world) csigatetest.Wire { return w },
-		"a connection for each command": func(w *world) csigatetest.Wire { return each{w} },
+		"a connection for each command": func(w *world) csigatetest.Wire { return w.each() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t).start()

@@ -1,9 +1,7 @@
 package csigate_test
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -211,48 +209,10 @@ func (w *world) Exec(command string, pty bool) (csigatetest.Result, error) {
 
 // each is a Wire with a new connection for every command, as with
 // SSH_REUSE_CONNECTION=0.
-type each struct{ w *world }
-
-func (e each) Exec(command string, pty bool) (csigatetest.Result, error) {
-	c, err := e.w.dial()
-	if err != nil {
-		return csigatetest.Result{}, err
-	}
-	defer func() {
-		_ = c.Close()
-		_ = c.Wait()
-	}()
-	return execOn(c, command, pty)
-}
+func (w *world) each() csigatetest.Wire { return csigatetest.Dialer(w.dial) }
 
 func execOn(c *ssh.Client, command string, pty bool) (csigatetest.Result, error) {
-	s, err := c.NewSession()
-	if err != nil {
-		return csigatetest.Result{}, err
-	}
-	defer s.Close()
-	if pty {
-		if err := s.RequestPty("vt100", 24, 80, ssh.TerminalModes{}); err != nil {
-			return csigatetest.Result{}, err
-		}
-	}
-	var stdout, stderr bytes.Buffer
-	s.Stdout, s.Stderr = &stdout, &stderr
-	err = s.Run(command)
-	r := csigatetest.Result{Stdout: stdout.String(), Stderr: stderr.String()}
-	var exit *ssh.ExitError
-	var none *ssh.ExitMissingError
-	switch {
-	case err == nil:
-		return r, nil
-	case errors.As(err, &exit):
-		r.Code = exit.ExitStatus()
-		return r, nil
-	case errors.As(err, &none):
-		r.Code = -1
-		return r, nil
-	}
-	return r, err
+	return csigatetest.Connection{Client: c}.Exec(command, pty)
 }
 
 // state is all that zfs and the kernel hold, as text.

@@ -5,17 +5,8 @@ import (
 	"testing"
 )
 
-// run fails the test when the command does not end with status 0.
-func run(t *testing.T, vm *VM, line string) string {
-	t.Helper()
-	out, err := vm.Run(t.Context(), line)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 func TestAFreshBootHasEveryServiceRunning(t *testing.T) {
+	t.Parallel()
 	vm := ForTest(t, Options{Boot: true})
 	if state, err := vm.Run(t.Context(), "systemctl is-system-running"); state != "running" {
 		t.Errorf("the system is %s (%v), want running:\n%s", state, err, run(t, vm, "systemctl --failed; systemctl list-jobs"))

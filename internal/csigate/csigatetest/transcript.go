@@ -97,7 +97,7 @@ func (d Driver) volumes() []Row {
 func (d Driver) expansion() []Row {
 	v := d.V + "/pvc-1"
 	return []Row{
-		{Name: "ControllerExpandVolume reads the block size", Command: zfsGet + "volblocksize " + v, Stdout: got(v, "volblocksize", "16384", "-")},
+		{Name: "ControllerExpandVolume reads the block size", Command: zfsGet + "volblocksize " + v, Stdout: got(v, "volblocksize", "16384", "default")},
 		{Name: "and grows the volume", Command: Set(v, Pair("volsize", fmt.Sprint(96*MiB)))},
 		{Name: "a smaller size is refused", Command: Set(v, Pair("volsize", fmt.Sprint(64*MiB))),
 			Stderr: "waddled: cannot resize " + v + ": it has 100663296 bytes and would be cut to 67108864; volumes only grow\n", Code: 1},

@@ -164,7 +164,13 @@ func (p *Pool) value(n *node, name string) (value, source string) {
 	case !t.existsOn(n.Type):
 		return "-", "-"
 	case name == "volblocksize":
-		return strconv.FormatUint(n.Block, 10), "-"
+		// It is no entry of the dataset's own; only the default is told apart
+		// (module/zfs/dsl_prop.c, dsl_prop_nvlist_add_uint64).
+		size := strconv.FormatUint(n.Block, 10)
+		if size == t.value && n.Type == driver.Volumes {
+			return size, "default"
+		}
+		return size, "-"
 	case name == "mountpoint":
 		return p.inherited(n, name, "/"+n.Name, true)
 	}

@@ -174,6 +174,16 @@ var volumeRows = []Row{
 		e.failsWith(255, zfs.Set(v, e.property("volblocksize", "16K")), zfs.ErrInvalid,
 			"cannot set property for '"+v.String()+"': 'volblocksize' is readonly\n")
 	}},
+	{"a block size has a source only where it is the default", func(e *Env) {
+		for size, want := range map[string]string{"16K": "16384\tdefault\n", "8K": "8192\t-\n"} {
+			v, _ := e.made("a"+size, 16*MiB, e.property("volblocksize", size))
+			out, err := e.C.Run(e.Ctx, zfs.Get(zfs.Query{Targets: []zfs.Target{v}, Properties: []string{"volblocksize"}}, "value", "source"))
+			e.ok(err)
+			if string(out) != want {
+				e.Errorf("block size %s: zfs get says %q, want %q", size, out, want)
+			}
+		}
+	}},
 	{"two creates of one name at once: one wins, the other is told that it exists", func(e *Env) {
 		v := e.volume("a")
 		errs := make([]error, 2)
