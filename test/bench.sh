@@ -31,3 +31,20 @@ ratio "firewall: one process a rule, against one restore" BenchmarkLoadByOneProc
 ratio "firewall: a look after a change, against one at the same generation" BenchmarkLookAfterAChange BenchmarkLookWithTheSameGeneration
 ratio "iSCSI (stand-in): create and delete beside 1000 targets, against beside 10" BenchmarkCreateAndDeleteAt1000 BenchmarkCreateAndDeleteAt10
 ratio "iSCSI (stand-in): restore of 1000 targets, against 500" BenchmarkRestore1000 BenchmarkRestore500
+
+# What needs real ZFS and LIO: full, short (fewer targets) or none.
+form=${WADDLE_SIDEBYSIDE:-full}
+if [ "$form" = none ]; then
+	exit 0
+fi
+if [ ! -d "$(test/appliance/build.sh --where)" ]; then
+	echo "waddled beside targetcli: left out, the appliance image is not there (make e2e builds it and measures the short form)"
+	exit 0
+fi
+log=$(mktemp)
+trap 'rm -f "$out" "$log"' EXIT
+if ! WADDLE_E2E=1 WADDLE_SIDEBYSIDE=$form go test -count=1 -timeout 5h -v -run '^TestSideBySideWithTargetcli$' ./test/appliance >"$log" 2>&1; then
+	cat "$log"
+	exit 1
+fi
+sed -n 's/^ *bench: //p' "$log"

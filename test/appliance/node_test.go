@@ -35,7 +35,7 @@ func applied(t *testing.T, vm *VM) {
 	if err := vm.Copy(t.Context(), filepath.Join("testdata", "platform.yaml"), "/etc/waddle/platform.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	run(t, vm, "waddle apply --through 1 --yes || test $? -eq 6") // 6: a gate waits
+	run(t, vm, "waddle apply --through 1 --yes --adopt || test $? -eq 6") // 6: a gate waits
 }
 
 // controller is democratic-csi with the key that the daemon made for it.
@@ -44,7 +44,7 @@ func controller(t *testing.T, vm *VM) csigatetest.Driver {
 	run(t, vm, beANode)
 	wire := csigatetest.Dialer(func() (*ssh.Client, error) { return dialEndpoint(t, vm) })
 	d := csigatetest.Driver{
-		Wire: wire, V: storageRoot + "/v", S: storageRoot + "/s", Base: iqnBase, Portal: hostAddress + ":3260", Instance: "waddle",
+		Wire: wire, V: storageRoot + "/v", S: storageRoot + "/s", Base: iqnBase, Portal: hostAddress + ":3260", Instance: "waddle-social",
 		Group: []string{"authentication=0", "generate_node_acls=1", "cache_dynamic_acls=1", "demo_mode_write_protect=0"},
 		Block: []string{"emulate_tpu=1"},
 	}

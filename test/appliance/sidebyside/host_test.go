@@ -25,6 +25,7 @@ const (
 	stockRoot = "rpool/stock" // the daemon does not look there
 	portal    = "10.10.0.1:3260"
 	keyFolder = "/var/lib/waddle/storage"
+	instance  = "waddle-social" // the platform's name
 )
 
 // host is the guest.
@@ -47,7 +48,7 @@ func newHost(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h.waddle = csigatetest.Driver{
-		V: root + "/v", S: root + "/s", Base: base, Portal: portal, Instance: instance(h),
+		V: root + "/v", S: root + "/s", Base: base, Portal: portal, Instance: instance,
 		Group: []string{"authentication=0", "generate_node_acls=1", "cache_dynamic_acls=1", "demo_mode_write_protect=0"},
 		Block: []string{"emulate_tpu=1"},
 	}
@@ -57,11 +58,6 @@ func newHost(t *testing.T) *host {
 	h.sh("zfs create -s -b 16K -V 64M " + stockRoot + "/pvc-bench && udevadm settle")
 	t.Cleanup(func() { h.sh("zfs destroy -r " + stockRoot) })
 	return h
-}
-
-// instance is the platform's name, which the daemon expects as instance_id.
-func instance(h *host) string {
-	return h.sh(`waddle platform show -o json | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p' | head -1`)
 }
 
 // sh runs a command as sshd would run democratic-csi's, and returns its stdout.
