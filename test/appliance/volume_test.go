@@ -65,7 +65,7 @@ func TestAVolumeOfTheDaemonLivesThroughEverythingThatAClaimDoes(t *testing.T) {
 	logOut(t, vm, d, "pvc-2")
 
 	// With the session open and the file system mounted.
-	if err := d.DeleteVolume("pvc-1"); err == nil || !strings.Contains(err.Error(), "in use") {
+	if err := d.DeleteVolume("pvc-1"); err == nil || !strings.Contains(err.Error(), "is logged in") {
 		t.Errorf("a volume that a node uses was deleted, or not refused for that: %v", err)
 	}
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -85,6 +86,21 @@ func (h *host) until(line string) string {
 			h.Fatalf("%s: never succeeded", line)
 		case <-time.After(100 * time.Millisecond):
 		}
+	}
+}
+
+// quiet waits until the daemon, which is woken by what changes, has nothing to do.
+func (h *host) quiet() {
+	h.Helper()
+	used := func() int {
+		n, err := strconv.Atoi(h.sh("sed -n 's/^usage_usec //p' /sys/fs/cgroup/system.slice/waddled.service/cpu.stat"))
+		if err != nil {
+			h.Fatal(err)
+		}
+		return n
+	}
+	for before, now := -1, used(); before < 0 || now-before > 50_000; before, now = now, used() {
+		time.Sleep(time.Second)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestSideBySide(t *testing.T) {
 	fmt.Printf("bench: form %s: %d runs of waddled's commands, %d of targetcli's; %d and %d targets; restores of %d and %d\n",
 		f.name, f.runs, f.stock, f.few, f.many, f.half, f.many)
 
-	h.sh("zfs create -s -b 16K -V 64M " + root + "/v/pvc-bench && udevadm settle")
+	h.sh(fmt.Sprintf("for n in $(seq 0 %d); do zfs create -s -b 16K -V 64M %s/v/pvc-bench-$n; done; udevadm settle", f.runs-1, root))
 	h.connect()
 	ours := h.create(f.runs)
 	figure("create script through the endpoint, nothing beside it", ours)
@@ -56,13 +56,22 @@ func verdict(met bool) {
 	fmt.Println("bench: TARGET MISSED")
 }
 
-// create measures the create script through the endpoint. The target is taken
-// away after each.
+// create measures the create script through the endpoint for n volumes that have
+// no target yet, and takes the targets away afterwards.
 func (h *host) create(n int) []time.Duration {
 	h.Helper()
-	return times(n,
-		func() { h.ask(h.waddle.CreateTarget("pvc-bench")) },
-		func() { h.ask(h.waddle.DeleteTarget("pvc-bench")) })
+	h.quiet()
+	took := make([]time.Duration, n)
+	for i := range took {
+		script := h.waddle.CreateTarget(fmt.Sprintf("pvc-bench-%d", i))
+		began := time.Now()
+		h.ask(script)
+		took[i] = time.Since(began)
+	}
+	for i := range took {
+		h.ask(h.waddle.DeleteTarget(fmt.Sprintf("pvc-bench-%d", i)))
+	}
+	return took
 }
 
 // createStock measures the same string as sshd would run it, on a volume that the
@@ -70,6 +79,7 @@ func (h *host) create(n int) []time.Duration {
 // made is looked at.
 func (h *host) createStock(n int) []time.Duration {
 	h.Helper()
+	h.quiet()
 	lun := "/sys/kernel/config/target/iscsi/" + h.stock.IQN("pvc-bench") + "/tpgt_1/lun/lun_0"
 	return times(n,
 		func() { h.sh(h.stock.CreateTarget("pvc-bench")) },
@@ -124,7 +134,6 @@ func (h *host) restore(n int) time.Duration {
 		h.Fatal(err)
 	}
 	h.volumes(have, n)
-	h.sh("zfs destroy " + root + "/v/pvc-bench")
 	took := make([]time.Duration, 3)
 	for i := range took {
 		h.disconnect()
@@ -135,7 +144,6 @@ func (h *host) restore(n int) time.Duration {
 		h.targets(n)
 	}
 	figure(fmt.Sprintf("restore of %d targets by the daemon, from the start of its process", n), took)
-	h.sh("zfs create -s -b 16K -V 64M " + root + "/v/pvc-bench && udevadm settle")
 	return median(took)
 }
 
