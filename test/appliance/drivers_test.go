@@ -9,9 +9,13 @@ import (
 // The same tables run against the stand-ins in `make test`, so that the two
 // cannot drift apart.
 
-// sequence is how many volumes are made one after the other. A command takes some
-// 0.2 s under emulation and a volume 14 of them, so it is few unless set.
-const sequence = "WADDLE_CSI_SEQUENCE"
+// sequence is how many volumes are made one after the other, step is at which
+// points a daemon is killed, every so many. A command takes some 0.2 s under
+// emulation and a volume 14 of them, so it is few unless set.
+const (
+	sequence = "WADDLE_CSI_SEQUENCE"
+	step     = "WADDLE_CSI_STEP"
+)
 
 func TestZFSAgainstItsTable(t *testing.T) {
 	t.Parallel()
@@ -25,7 +29,7 @@ func TestLIOAndTheConfinedEndpointAgainstTheirTables(t *testing.T) {
 	// Four unused block devices.
 	run(t, vm, "zfs create rpool/devices; for n in 1 2 3 4; do zfs create -s -V 64M rpool/devices/$n; done; udevadm settle")
 	tableOf(t, vm, TestBinary{Package: "./pkg/iscsi/iscsitest", Env: []string{"WADDLE_ISCSI_DEVICES=/dev/zvol/rpool/devices"}})
-	tableOf(t, vm, TestBinary{Package: "./internal/csigate/csigatetest", Env: []string{"WADDLE_CSI_ROOT=rpool/csi", sequence + "=" + cmp.Or(os.Getenv(sequence), "30")}})
+	tableOf(t, vm, TestBinary{Package: "./internal/csigate/csigatetest", Env: []string{"WADDLE_CSI_ROOT=rpool/csi", sequence + "=" + cmp.Or(os.Getenv(sequence), "20"), step + "=" + cmp.Or(os.Getenv(step), "9")}})
 }
 
 func tableOf(t *testing.T, vm *VM, b TestBinary) {
