@@ -32,12 +32,17 @@ func (c *Client) Delete(ctx context.Context, i IQN, force bool) error {
 		return err
 	}
 	w := &work{c: c, ctx: ctx, iqn: i}
+	return w.watched(func() error { return w.remove(s, force) })
+}
+
+func (w *work) remove(s state, force bool) error {
+	dir := w.c.targetDir(w.iqn)
 	groups := slices.Clone(s.Groups)
 	if s.group {
 		groups = append(groups, "tpgt_1")
 	}
 	for _, name := range groups {
-		if err := w.removeGroup(path.Join(c.targetDir(i), name), force); err != nil {
+		if err := w.removeGroup(path.Join(dir, name), force); err != nil {
 			return err
 		}
 	}
@@ -47,7 +52,7 @@ func (c *Client) Delete(ctx context.Context, i IQN, force bool) error {
 	if !s.target {
 		return nil
 	}
-	return w.drop(Change{Op: opRemoveTarget, Is: i.name}, c.targetDir(i))
+	return w.drop(Change{Op: opRemoveTarget, Is: w.iqn.name}, dir)
 }
 
 // removeGroup takes a portal group down from the outside in: no logins, no LUNs,

@@ -43,14 +43,23 @@ func (c *Client) converge(ctx context.Context, t Target, dry bool) ([]Change, er
 		return nil, err
 	}
 	w := &work{c: c, ctx: ctx, iqn: t.IQN, dry: dry}
+	if dry {
+		err = w.steps(t, &s)
+	} else {
+		err = w.watched(func() error { return w.steps(t, &s) })
+	}
+	return w.changes, err
+}
+
+func (w *work) steps(t Target, s *state) error {
 	for _, step := range []func(Target, *state) error{
 		w.retire, w.folders, w.backstores, w.attributes, w.secrets, w.luns, w.acls, w.portals, w.enable,
 	} {
-		if err := step(t, &s); err != nil {
-			return w.changes, err
+		if err := step(t, s); err != nil {
+			return err
 		}
 	}
-	return w.changes, nil
+	return nil
 }
 
 // folders makes the target, its portal group and its LUNs, before their

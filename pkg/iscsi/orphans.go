@@ -62,7 +62,7 @@ func (c *Client) RemoveBackstore(ctx context.Context, b BackstoreState) error {
 	}
 	defer unlock()
 	w := &work{c: c, ctx: ctx}
-	return w.removeBackstore(b.Name, b.dir)
+	return w.watched(func() error { return w.removeBackstore(b.Name, b.dir) })
 }
 
 // takeOver resolves that another backstore holds a device of ours: one of the

@@ -62,7 +62,9 @@ func (c *Client) fabric(ctx context.Context) error {
 	if _, err := c.o.FS.ReadDir(c.iscsiDir()); err == nil {
 		return nil
 	}
-	err := w.make(Change{Op: "make fabric", Object: "fabric iscsi", Want: "iscsi"}, c.iscsiDir())
+	err := w.watched(func() error {
+		return w.make(Change{Op: "make fabric", Object: "fabric iscsi", Want: "iscsi"}, c.iscsiDir())
+	})
 	if err != nil {
 		return unprepared("make the iscsi fabric", err, "is iscsi_target_mod loaded? lsmod | grep iscsi_target")
 	}
@@ -89,7 +91,9 @@ func (c *Client) Retire(ctx context.Context) error {
 		return nil
 	}
 	w := &work{c: c, ctx: ctx}
-	return w.drop(Change{Op: "remove fabric", Object: "fabric iscsi", Is: "iscsi"}, c.iscsiDir())
+	return w.watched(func() error {
+		return w.drop(Change{Op: "remove fabric", Object: "fabric iscsi", Is: "iscsi"}, c.iscsiDir())
+	})
 }
 
 func unprepared(what string, err error, advice string) error {

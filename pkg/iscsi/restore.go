@@ -52,7 +52,9 @@ func (c *Client) clearPortals(ctx context.Context, t Target) ([]Change, error) {
 		return nil, c.unreadable(t.IQN, err)
 	}
 	w := &work{c: c, ctx: ctx, iqn: t.IQN}
-	err = w.retirePortals(t, &state{State: State{IQN: t.IQN, Portals: slices.Clone(found)}})
+	err = w.watched(func() error {
+		return w.retirePortals(t, &state{State: State{IQN: t.IQN, Portals: slices.Clone(found)}})
+	})
 	return w.changes, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
-	"time"
 )
 
 // The operations, as the seam and errors name them. They read after "cannot".
@@ -60,12 +59,13 @@ type work struct {
 	iqn     IQN
 	dry     bool
 	changes []Change
+	watch   watch
 }
 
 func (w *work) object() string { return "target " + w.iqn.name }
 
-// do records a change and, unless dry, makes it under the watchdog. object is
-// the target when empty.
+// do records a change and, unless dry, makes it; watched has to be around it.
+// object is the target when empty.
 func (w *work) do(ch Change, path string, call func(FS) error) error {
 	if ch.Object == "" {
 		ch.Object = w.object()
@@ -80,64 +80,16 @@ func (w *work) do(ch Change, path string, call func(FS) error) error {
 	if err := w.c.o.Seam(ch.Op); err != nil {
 		return fmt.Errorf("cannot %s: %w", phrase(ch.Op, ch.Object), err)
 	}
-	err := w.watch(ch, path, call)
-	if err == nil {
-		w.changes = append(w.changes, ch)
+	w.enter(ch, path)
+	err := call(w.c.o.FS)
+	if left := w.leave(); left != nil {
+		return left
 	}
-	return err
-}
-
-// watch runs one call. When it does not return in time its goroutine is left
-// with it: a thread in the kernel's uninterruptible sleep ends when the kernel
-// lets it, and only then is the target usable again.
-func (w *work) watch(ch Change, path string, call func(FS) error) error {
-	done := make(chan error, 1)
-	go func() {
-		done <- call(w.c.o.FS)
-		w.c.free(w.iqn, ch.Op)
-	}()
-	timer := time.NewTimer(w.c.o.Watchdog)
-	defer timer.Stop()
-	select {
-	case err := <-done:
-		if err == nil {
-			return nil
-		}
+	if err != nil {
 		text, kind := advice(ch.Op, err)
 		return &Error{Op: ch.Op, Object: ch.Object, Path: path, Kind: kind, Err: err, Advice: text}
-	case <-timer.C:
-		w.c.hold(w.iqn, ch.Op, done)
-		return &Error{Op: ch.Op, Object: ch.Object, Path: path, Kind: ErrStuck,
-			Err:    fmt.Errorf("no answer within %s", w.c.o.Watchdog),
-			Advice: "the kernel is still at it and cannot be interrupted; log the initiators out, look at dmesg, and reboot if it stays"}
 	}
-}
-
-// hold marks a target as stuck, unless the call returned in the meantime.
-func (c *Client) hold(i IQN, op string, done chan error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(done) == 0 {
-		c.stuck[i] = op
-	}
-}
-
-func (c *Client) free(i IQN, op string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.stuck[i] == op {
-		delete(c.stuck, i)
-	}
-}
-
-// usable refuses work on a target with a call that has not returned.
-func (c *Client) usable(i IQN) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if op, stuck := c.stuck[i]; stuck {
-		return &Error{Op: "change anything", Object: "target " + i.name, Kind: ErrStuck,
-			Advice: fmt.Sprintf("an earlier call (%s) has not returned from the kernel", op)}
-	}
+	w.changes = append(w.changes, ch)
 	return nil
 }
 

@@ -49,7 +49,7 @@ var ensureRows = []Row{
 			e.Fatalf("%v", got)
 		}
 		e.ok(e.FS.Rmdir(e.tpg("a", "np", Portal)))
-		e.ok(e.FS.Mkdir(e.tpg("a", "np", "0.0.0.0:3260")))
+		e.ok(e.FS.Mkdir(e.tpg("a", "np", "0.0.0.0:3261")))
 		if got := in(); !slices.Equal(got, []string{t.IQN.String()}) {
 			e.Fatalf("%v", got)
 		}
