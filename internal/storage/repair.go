@@ -51,7 +51,7 @@ func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, erro
 		return nil, fmt.Errorf("cannot repair targets: %w", err)
 	}
 	defer release()
-	w, err := b.collect(ctx)
+	w, err := b.collectVolumes(ctx)
 	if err != nil {
 		return nil, err
 	}

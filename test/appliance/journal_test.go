@@ -75,8 +75,8 @@ func rulesBeforeTheNetwork(t *testing.T, vm *VM, end string) {
 			t.Errorf("the rules' unit ended %.3f s after the boot, %s began at %.3f s", loaded, what, at)
 		}
 	}
-	t.Logf("since the boot: rules' unit ended %.2f s, network-pre.target %.2f s, networking %.2f s, first link up %.2f s, ssh %.2f s",
-		loaded, later["network-pre.target"], later["networking.service"], later["the first link"], later["ssh.service"])
+	t.Logf("since the boot: rules' unit began %.2f s and ended %.2f s, network-pre.target %.2f s, networking %.2f s, first link up %.2f s, ssh %.2f s",
+		of("waddled-firewall.service", unitStarting), loaded, later["network-pre.target"], later["networking.service"], later["the first link"], later["ssh.service"])
 }
 
 func journalOf(t *testing.T, vm *VM) []entry {

@@ -1,8 +1,10 @@
 package appliance
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What the firewall's rules live through on a host with systemd. The unit's
@@ -15,13 +17,14 @@ func TestTheRulesOutliveTheDaemonRebootsDamageAndRemoval(t *testing.T) {
 	if !strings.Contains(confirmed, "-A WADDLE-INPUT -j DROP") {
 		t.Fatalf("after waddle apply the rules are:\n%s", confirmed)
 	}
+	t.Run("a rollback needs no daemon", func(t *testing.T) { rollsBackAlone(t, vm, confirmed) })
 	t.Run("stopping the units opens nothing", func(t *testing.T) {
 		run(t, vm, "systemctl stop waddled waddled-firewall")
 		same(t, vm, confirmed, "stopping both units")
 		run(t, vm, "systemctl start waddled")
 	})
-	t.Run("a reboot comes up with the last confirmed rules, before any interface is up", func(t *testing.T) {
-		reboots(t, vm, confirmed)
+	t.Run("a reboot inside the window comes up with the last confirmed rules, before any interface is up", func(t *testing.T) {
+		rebootInTheWindow(t, vm, confirmed)
 	})
 	t.Run("a damaged file is named, the host comes up closed, and the console is the way in", func(t *testing.T) {
 		damaged(t, vm, confirmed)
@@ -29,11 +32,86 @@ func TestTheRulesOutliveTheDaemonRebootsDamageAndRemoval(t *testing.T) {
 	t.Run("an upgrade and a removal", func(t *testing.T) { removed(t, vm, confirmed) })
 }
 
-func reboots(t *testing.T, vm *VM, confirmed string) {
+// setPending loads another profile, which is to roll back, and returns the
+// change's id and deadline.
+func setPending(t *testing.T, vm *VM, confirmed, within string) (id string, deadline time.Time) {
+	t.Helper()
+	run(t, vm, "waddle firewall set lockdown --force --confirm-within "+within)
+	if rulesOf(t, vm) == confirmed {
+		t.Fatal("the lockdown was set, and the rules are the ones from before")
+	}
+	s := firewallState(t, vm)
+	if s.Pending == nil {
+		t.Fatal("the lockdown was set, and nothing is pending")
+	}
+	return s.Pending.ID, s.Pending.Deadline.Wall
+}
+
+// firewallFile is what `waddled firewall show --json` prints, as far as it is
+// looked at here.
+type firewallFile struct {
+	Pending *struct {
+		ID       string `json:"id"`
+		Deadline struct {
+			Wall time.Time `json:"wall"`
+		} `json:"deadline"`
+	} `json:"pending"`
+	Last *struct {
+		ID     string    `json:"id"`
+		Result string    `json:"result"`
+		Reason string    `json:"reason"`
+		At     time.Time `json:"at"`
+	} `json:"last"`
+}
+
+func firewallState(t *testing.T, vm *VM) firewallFile {
+	t.Helper()
+	var s firewallFile
+	if err := json.Unmarshal([]byte(run(t, vm, "waddled firewall show --json")), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// rollsBackAlone takes the daemon out of the way of its own rollback.
+func rollsBackAlone(t *testing.T, vm *VM, confirmed string) {
+	// systemd would start a killed daemon again, which then could do it.
+	run(t, vm, "mkdir -p /run/systemd/system/waddled.service.d && printf '[Service]\\nRestart=no\\n' >/run/systemd/system/waddled.service.d/alone.conf && systemctl daemon-reload")
+	for _, c := range []struct{ name, away, back string }{
+		{"killed", "systemctl kill -s KILL waddled", "systemctl reset-failed waddled; systemctl start waddled"},
+		{"stopped", "systemctl stop waddled", "systemctl start waddled"},
+		{"frozen", "systemctl kill -s STOP waddled", "systemctl kill -s CONT waddled"},
+	} {
+		id, deadline := setPending(t, vm, confirmed, "20s")
+		run(t, vm, c.away)
+		eventually(t, vm, "! systemctl is-active --quiet waddle-firewall-"+id+".timer && ! waddled firewall show --json | grep -q '\"pending\"'")
+		same(t, vm, confirmed, "a rollback with the daemon "+c.name)
+		s := firewallState(t, vm)
+		if s.Last == nil || s.Last.ID != id || s.Last.Result != "rolled back" {
+			t.Fatalf("daemon %s: the last change is %+v, want that %s was rolled back", c.name, s.Last, id)
+		}
+		if s.Last.At.Before(deadline.Add(-time.Second)) {
+			t.Errorf("daemon %s: rolled back at %s, the deadline was %s", c.name, s.Last.At, deadline)
+		}
+		if said := run(t, vm, "journalctl -o cat -u waddle-firewall-"+id+".service"); said == "" {
+			t.Errorf("daemon %s: the rollback was not the timer's: its service said nothing", c.name)
+		}
+		t.Logf("daemon %s: rolled back by systemd's timer %.1f s after the deadline", c.name, s.Last.At.Sub(deadline).Seconds())
+		run(t, vm, c.back)
+		eventually(t, vm, "waddle status")
+	}
+	run(t, vm, "rm -r /run/systemd/system/waddled.service.d && systemctl daemon-reload")
+}
+
+func rebootInTheWindow(t *testing.T, vm *VM, confirmed string) {
+	id, _ := setPending(t, vm, confirmed, "1h")
 	if err := vm.Reboot(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	same(t, vm, confirmed, "a reboot")
+	same(t, vm, confirmed, "a reboot inside the window")
+	if s := firewallState(t, vm); s.Pending != nil || s.Last == nil || s.Last.ID != id || !strings.Contains(s.Last.Reason, "the boot came before the confirmation") {
+		t.Errorf("after the reboot pending is %+v and the last change %+v", s.Pending, s.Last)
+	}
 	if got := run(t, vm, "ip -br -4 addr show vmbr1; sysctl -n net.ipv4.ip_forward"); !strings.Contains(got, "10.10.0.1/24") || !strings.HasSuffix(got, "\n1") {
 		t.Errorf("after a reboot bridge and forwarding are %q", got)
 	}

@@ -41,7 +41,7 @@ const runTime = bootTime
 
 // Run runs a command line in the guest and returns what it wrote to stdout,
 // without the last newline. The error is an *ExitError when its status is not
-// 0. It gives up after ten minutes; Exec waits for as long as its context.
+// 0. It gives up after half an hour; Exec waits for as long as its context.
 func (vm *VM) Run(ctx context.Context, line string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, runTime, fmt.Errorf("it did not end within %s", runTime))
 	defer cancel()

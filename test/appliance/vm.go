@@ -14,7 +14,7 @@ import (
 
 // bootTime is how long a guest may take to its channel: 20 s on an idle machine
 // with two cores, and others may share them.
-const bootTime = 10 * time.Minute
+const bootTime = 30 * time.Minute
 
 // VM is one machine with its disks. Its methods that run things in the guest may
 // be called from several goroutines, those that switch it on and off may not.
