@@ -50,7 +50,7 @@ deb: ## dist/waddle_VERSION_ARCH.deb
 e2e: ## the tests in the appliance VM: Debian with real ZFS and LIO under QEMU
 	scripts/need go git
 	test/appliance/build.sh
-	WADDLE_E2E=1 $(GO) test -count=1 -timeout 60m -parallel 2 -v ./test/appliance/
+	WADDLE_E2E=1 $(GO) test -count=1 -timeout 120m -parallel 2 -v ./test/appliance/
 
 bench: ## ratios, measured side by side; those of the appliance VM take an hour (WADDLE_SIDEBYSIDE=short: minutes)
 	scripts/need go iptables nft ip
