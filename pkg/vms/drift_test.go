@@ -90,7 +90,7 @@ func TestEachAttributeThatIsChangedByHandIsSeenClassifiedAndPutBack(t *testing.T
 				effect := n.drift(row.name, row.by, row.object, row.effect, running)
 				count[effect]++
 			}
-			t.Logf("%d changes by hand: %v", len(drifts), count)
+			fmt.Printf("vms drift: %d changes by hand of a VM that is %s: %v\n", len(drifts), map[bool]string{true: "running", false: "off"}[running], count)
 		})
 	}
 }

@@ -67,7 +67,7 @@ func TestAVMThatIsNotOursIsNeverTouchedWhateverNumberItHas(t *testing.T) {
 		}
 		swaps += w.swaps
 	})
-	t.Logf("%d histories, %d steps, %d of ours refused, %d times somebody else put a VM in ours' place in the middle of an operation", runs, steps, refused, swaps)
+	fmt.Printf("vms identity: %d histories, %d steps, %d of ours refused, %d times somebody else put a VM in ours' place in the middle of an operation\n", runs, steps, refused, swaps)
 }
 
 func (w *world) ours(d *Driver, what string, s Spec) error {

@@ -33,7 +33,7 @@ func TestAFaultAtAnyStepEndsDoneOrInAClearErrorAndASecondRunFinishes(t *testing.
 	cells := slices.Concat(wireCells("make", making), wireCells("delete", deleting),
 		nodeCells("make", "qmcreate", "resize", "qmstart"), nodeCells("delete", "qmshutdown", "qmdestroy"))
 	failed, missed := runCells(t, cells)
-	t.Logf("%d cells: %d requests of a create and %d of a delete, %d kinds of harm to a write and %d to a read, and what goes wrong on the node; %d ended in an error, all were finished by a second run; %d came too late for a run that took fewer requests",
+	fmt.Printf("vms faults: %d cells: %d requests of a create and %d of a delete, %d kinds of harm to a write and %d to a read, and what goes wrong on the node; %d ended in an error, all were finished by a second run; %d came too late for a run that took fewer requests\n",
 		len(cells), len(making), len(deleting), len(harms), len(harmsToReads), failed, missed)
 }
 
@@ -52,7 +52,7 @@ func TestAProcessThatIsKilledAtAnyStepIsFinishedByTheNext(t *testing.T) {
 		}
 	}
 	_, missed := runCells(t, cells)
-	t.Logf("%d kills: after %d requests, before %d operations: %v; %d came too late", len(cells), len(making)+len(deleting), len(ops["make"])+len(ops["delete"]), ops, missed)
+	fmt.Printf("vms kills: %d kills: after %d requests, before %d operations: %v; %d came too late\n", len(cells), len(making)+len(deleting), len(ops["make"])+len(ops["delete"]), ops, missed)
 }
 
 // runCells runs the cells, some on each of several nodes. It counts the first runs that

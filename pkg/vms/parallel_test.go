@@ -30,7 +30,7 @@ func TestThreeVMsSideBySideTakeHardlyLongerThanOne(t *testing.T) {
 		both.Wait()
 		ratio := took[1].Seconds() / took[0].Seconds()
 		best = min(best, ratio)
-		t.Logf("round %d: one VM %v, three %v, ratio %.2f", round+1, took[0].Round(time.Millisecond), took[1].Round(time.Millisecond), ratio)
+		fmt.Printf("vms side by side: round %d: one VM %v, three %v, ratio %.2f\n", round+1, took[0].Round(time.Millisecond), took[1].Round(time.Millisecond), ratio)
 		if best <= sideBySide {
 			return
 		}
