@@ -4192,7 +4192,7 @@ type ClientInterface interface {
 	// PostVolumeCloneWithBody Make a volume out of a snapshot
 	//
 	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	// Without `snapshot` one is taken first, which goes when the clone does.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4202,7 +4202,7 @@ type ClientInterface interface {
 	// PostVolumeClone Make a volume out of a snapshot
 	//
 	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	// Without `snapshot` one is taken first, which goes when the clone does.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5348,7 +5348,7 @@ func (c *Client) GetVolume(ctx context.Context, volume VolumeParam, reqEditors .
 // PostVolumeCloneWithBody Make a volume out of a snapshot
 //
 // The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+// Without `snapshot` one is taken first, which goes when the clone does.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5368,7 +5368,7 @@ func (c *Client) PostVolumeCloneWithBody(ctx context.Context, volume VolumeParam
 // PostVolumeClone Make a volume out of a snapshot
 //
 // The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+// Without `snapshot` one is taken first, which goes when the clone does.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -8828,7 +8828,7 @@ type ClientWithResponsesInterface interface {
 	// PostVolumeCloneWithBodyWithResponse Make a volume out of a snapshot
 	//
 	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	// Without `snapshot` one is taken first, which goes when the clone does.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -8838,7 +8838,7 @@ type ClientWithResponsesInterface interface {
 	// PostVolumeCloneWithResponse Make a volume out of a snapshot
 	//
 	// The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-	// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+	// Without `snapshot` one is taken first, which goes when the clone does.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -15781,7 +15781,7 @@ func (c *ClientWithResponses) GetVolumeWithResponse(ctx context.Context, volume 
 // PostVolumeCloneWithBodyWithResponse Make a volume out of a snapshot
 //
 // The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+// Without `snapshot` one is taken first, which goes when the clone does.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15797,7 +15797,7 @@ func (c *ClientWithResponses) PostVolumeCloneWithBodyWithResponse(ctx context.Co
 // PostVolumeCloneWithResponse Make a volume out of a snapshot
 //
 // The new volume shares what it has in common with the snapshot, which cannot be deleted as long as the clone is there.
-// Without `snapshot` one is taken first, named `waddle-clone-` and the new volume's name.
+// Without `snapshot` one is taken first, which goes when the clone does.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

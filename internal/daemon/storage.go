@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"math"
+	"net/netip"
 
 	"github.com/waddle-social/waddle/internal/csigate/values"
 	"github.com/waddle-social/waddle/internal/problem"
@@ -20,6 +21,9 @@ func (s storageAPI) Status(ctx context.Context) (api.StorageStatus, error) {
 	st, err := s.service.Status(ctx)
 	if err != nil {
 		return api.StorageStatus{}, err
+	}
+	if p, err := s.service.Platform(); err == nil && st.Endpoint.Address == "" { // not served yet: where it would be
+		st.Endpoint.Address = netip.AddrPortFrom(p.Spec.Network.Internal.Address, uint16(p.Spec.Storage.EndpointPort)).String()
 	}
 	return statusOf(st), nil
 }

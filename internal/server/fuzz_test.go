@@ -24,13 +24,16 @@ import (
 func FuzzRequest(f *testing.F) {
 	h, c := fuzzServer(f)
 	for _, op := range c.Operations() {
-		path := strings.NewReplacer("{phase}", "1", "{id}", "op-00000001", "{step}", "teleport.vm").Replace(op.Path)
+		path := strings.NewReplacer("{phase}", "1", "{id}", "op-00000001", "{step}", "teleport.vm", "{volume}", "db", "{snapshot}", "daily").Replace(op.Path)
 		f.Add(op.Method, path, "Idempotency-Key: build-4711\nAccept: application/json", "{}")
 		f.Add(op.Method, path+"?wait=1s&through=1&phase=0&step=x&state=done&limit=2&force=true", "If-Match: \"x\"\nLast-Event-ID: 7", "kind: Platform\n")
 	}
 	f.Add("POST", "/v1/tokens", "", `{"name":"ci","scopes":["read"],"expiresInDays":1}`)
 	f.Add("POST", "/v1/apply?wait=9m", "Content-Type: application/json; charset=utf-8", `{"through":null}`)
 	f.Add("PUT", "/v1/platform", "Content-Type: application/yaml", string(example(f)))
+	f.Add("POST", "/v1/storage/volumes", "", `{"name":"db","sizeBytes":16384}`)
+	f.Add("DELETE", "/v1/storage/volumes/db?confirm=db&force=true&unclaimed=true&snapshots=true", "", "")
+	f.Add("POST", "/v1/storage/volumes/a%2F..%2Fb/rollback", "", `{"snapshot":"x@%","confirm":"a/../b"}`)
 	f.Add("GET", "/v1/phases/%2e%2e/undo", "Waddle-SSH-Connection: a b c d", "")
 	f.Add("GET", "/v1/operations/%00", "Accept: ;;,*/*", "\x00")
 	f.Fuzz(func(t *testing.T, method, target, headers, body string) {
@@ -97,7 +100,7 @@ func fuzzServer(f *testing.F) (http.Handler, *contract.Contract) {
 		f.Fatal(err)
 	}
 	s, err := New(Options{
-		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, RootPassword: fakePassword{&world{}}, Preflight: fakePreflight{}, Export: fakeExport, State: db,
+		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, Storage: newFakeStorage(), RootPassword: fakePassword{&world{}}, Preflight: fakePreflight{}, Export: fakeExport, State: db,
 		Firewall: firewallOn(f, dir, &fakeRules{}, store, firewall.Options{
 			Missing: func(context.Context) ([]string, error) { return nil, nil }, Publish: e.Publish, Changed: func() {},
 		}),

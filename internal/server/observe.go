@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
@@ -26,11 +27,20 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			status := max(ww.Status(), http.StatusOK)
 			s.metrics.requests.WithLabelValues(x.operationID(), strconv.Itoa(status)).Inc()
 			s.o.Log.Log(r.Context(), levelOf(r.Method), "request", "request", x.id, "operation", x.operationID(), "method", r.Method,
-				"path", r.URL.Path, "status", status, "bytes", ww.BytesWritten(), "took", time.Since(began),
+				"path", cut(r.URL.Path), "status", status, "bytes", ww.BytesWritten(), "took", time.Since(began),
 				"caller", x.caller.Name, "from", cmp.Or(x.caller.From, r.RemoteAddr))
 		}()
 		next.ServeHTTP(ww, r)
 	})
+}
+
+// cut keeps a caller from filling the log with one request.
+func cut(path string) string {
+	const most = 256
+	if len(path) <= most {
+		return path
+	}
+	return strings.ToValidUTF8(path[:most], "") + "…"
 }
 
 // caught turns a panic into an answer, where there was none yet.

@@ -91,6 +91,11 @@ func TestNamesThatCannotBeAreRefusedEverywhereAndNothingChanges(t *testing.T) {
 	if after := w.storage.String(); after != before {
 		t.Errorf("the pool was\n%sand is\n%s", before, after)
 	}
+	for line := range strings.Lines(w.log.String()) {
+		if len(line) > 2000 {
+			t.Errorf("a request filled the log with %d bytes: %.200s…", len(line), line)
+		}
+	}
 	t.Logf("%d calls with %d bad names were refused", rows, len(badNames))
 }
 

@@ -22,7 +22,7 @@ type CreateRequest struct {
 // cannot be deleted as long as the clone is there.
 type CloneRequest struct {
 	Volume   string // whose snapshot it is
-	Snapshot string // behind the @; empty takes one called waddle-clone-<Name> first
+	Snapshot string // behind the @; empty takes one called waddle-clone-<Name> first, which goes with the clone
 	Name     string // the clone's
 	Private  bool
 }
@@ -71,15 +71,13 @@ func (b *Backend) Clone(ctx context.Context, r CloneRequest) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	if err := b.free(ctx, to); err != nil {
-		return Volume{}, err
-	}
 	if r.Snapshot == "" {
-		r.Snapshot = "waddle-clone-" + r.Name
-		if _, err := b.Snapshot(ctx, r.Volume, r.Snapshot); err != nil {
-			return Volume{}, err
-		}
+		return b.cloneNow(ctx, r, to)
 	}
+	return b.clone(ctx, r, to)
+}
+
+func (b *Backend) clone(ctx context.Context, r CloneRequest, to zfs.Volume) (Volume, error) {
 	from, size, err := b.snapshotOf(ctx, r.Volume, r.Snapshot)
 	if err != nil {
 		return Volume{}, err
@@ -307,6 +305,7 @@ func (b *Backend) Delete(ctx context.Context, r DeleteRequest) error {
 		return classified(joined(err, again), "cannot delete volume %s", v.Name)
 	}
 	b.execute.Forget(e.volume)
+	b.dropCloneSource(ctx, e.info.Origin, v.Name)
 	return nil
 }
 
