@@ -9,7 +9,7 @@ GO      := $(shell command -v go || echo /usr/local/go/bin/go)
 TOOL    := $(GO) tool -modfile=tools/go.mod
 LAB     ?= lab
 
-.PHONY: help build test lint generate lab lab-down bench deb e2e
+.PHONY: help build test lint generate lab lab-down bench torture deb e2e
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,3 +55,7 @@ e2e: ## the tests in the appliance VM: Debian with real ZFS and LIO under QEMU
 bench: ## ratios, measured side by side; those of the appliance VM take an hour (WADDLE_SIDEBYSIDE=short: minutes)
 	scripts/need go iptables nft ip
 	test/bench.sh
+
+torture: ## the long forms of the tests that try many random cases; TORTURE=short takes two minutes
+	scripts/need go gcc iptables nft ip unshare nsenter
+	test/torture.sh

@@ -116,6 +116,11 @@ func refused(err error) error {
 		p.Others = strings.Split(ports.Ports, ", ")
 		return p
 	}
+	if missing, ok := errors.AsType[*netfw.MissingError](err); ok {
+		p := problem.New(problem.HostUnsuitable, "install the package iptables", "%s", err)
+		p.Err, p.Others = err, []string{missing.Program}
+		return p
+	}
 	return FirewallProblem(err)
 }
 

@@ -3,6 +3,7 @@ package netfw
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -99,19 +101,29 @@ func (g generator) source() netip.Prefix {
 
 // TestNoConfigurationMakesRulesThatAreRefused renders what Validate accepts of
 // generated configurations and has iptables-restore and nft parse it, many at a
-// time. WADDLE_GENERATED sets how many.
+// time. WADDLE_GENERATED sets how many, or for how long: 100000, 10m.
 func TestNoConfigurationMakesRulesThatAreRefused(t *testing.T) {
 	ownNamespace(t)
-	total := 4000
+	total, until := 4000, time.Time{}
 	if s := os.Getenv("WADDLE_GENERATED"); s != "" {
-		var err error
-		if total, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
+		lasts, notTime := time.ParseDuration(s)
+		n, notNumber := strconv.Atoi(s)
+		switch {
+		case notNumber == nil:
+			total = n
+		case notTime == nil:
+			total, until = math.MaxInt, time.Now().Add(lasts)
+		default:
+			t.Fatalf("WADDLE_GENERATED=%s is neither a number nor a length of time", s)
 		}
 	}
 	const batch = 500
 	accepted, rules := 0, 0
 	for start := 0; start < total && !t.Failed(); start += batch {
+		if !until.IsZero() && time.Now().After(until) {
+			total = start
+			break
+		}
 		var in batches
 		for seed := start; seed < min(start+batch, total); seed++ {
 			c := generator{rand.New(rand.NewPCG(uint64(seed), 1))}.config()

@@ -94,6 +94,26 @@ func (d *Driver) preflightRules(ctx context.Context, t *tools) []string {
 	return out
 }
 
+// otherFlavour is mixedFlavours for a look: it starts a process only where the
+// kernel says that the legacy flavour has a table.
+func (d *Driver) otherFlavour(ctx context.Context, t *tools) string {
+	if t.flavour == NFTables && !d.hasLegacyTables() {
+		return ""
+	}
+	return d.mixedFlavours(ctx, t)
+}
+
+// hasLegacyTables reads the names of the tables of this network namespace
+// (net/ipv4/netfilter/ip_tables.c); without the module there is no such file.
+func (d *Driver) hasLegacyTables() bool {
+	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
+		if b, err := os.ReadFile(filepath.Join(d.proc, "thread-self/net", name)); err == nil && len(b) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // mixedFlavours says so when the other flavour has rules: packets pass both.
 func (d *Driver) mixedFlavours(ctx context.Context, t *tools) string {
 	other, name := "iptables-legacy-save", Legacy

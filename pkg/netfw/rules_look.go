@@ -53,7 +53,7 @@ func (d *Driver) lookRules(ctx context.Context, cfg RuleConfig) (Finding, *rules
 		}
 	}
 	l := &rulesLook{cfg, set, boot, snap, t}
-	return f, l, d.lookOthers(&f, l)
+	return f, l, d.lookOthers(ctx, &f, l)
 }
 
 func (d *Driver) lookFamily(f *Finding, cfg RuleConfig, fam Family, chains, boot []Chain, is saved) error {

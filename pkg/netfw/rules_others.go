@@ -1,11 +1,17 @@
 package netfw
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // lookOthers says what beside iptables' own rules decides about packets.
-func (d *Driver) lookOthers(f *Finding, l *rulesLook) error {
+func (d *Driver) lookOthers(ctx context.Context, f *Finding, l *rulesLook) error {
 	if l.cfg.Profile == Open || l.cfg.Parts&PartInput == 0 {
 		return nil
+	}
+	if line := d.otherFlavour(ctx, l.tools); line != "" {
+		f.note("%s", line)
 	}
 	dropping, err := droppingTables()
 	if err != nil { // no reason to leave our own rules unlooked at

@@ -3,7 +3,9 @@ package netfw
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -38,6 +40,18 @@ const lockSeconds = "5"
 // commandTimeout bounds a command that hangs.
 const commandTimeout = 30 * time.Second
 
+// MissingError says that a program is not, or no longer, on the host.
+type MissingError struct {
+	Program string
+	Err     error
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("cannot find %s: install the package iptables: %v", e.Program, e.Err)
+}
+
+func (e *MissingError) Unwrap() error { return e.Err }
+
 func (d *Driver) findTools() (*tools, error) {
 	if d.tools != nil {
 		return d.tools, nil
@@ -47,7 +61,7 @@ func (d *Driver) findTools() (*tools, error) {
 		for suffix, into := range map[string]map[Family]string{"-save": t.save, "-restore": t.restore} {
 			p, err := exec.LookPath(name + suffix)
 			if err != nil {
-				return nil, fmt.Errorf("cannot find %s: install the package iptables: %w", name+suffix, err)
+				return nil, &MissingError{name + suffix, err}
 			}
 			into[f] = p
 		}
@@ -97,6 +111,9 @@ func (d *Driver) run(ctx context.Context, path, stdin string, args ...string) (s
 	err := cmd.Run()
 	if err == nil {
 		return out.String(), nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", &MissingError{name, err}
 	}
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("cannot run %s: %w", name, ctx.Err())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -394,10 +395,10 @@ func (h *host) installWaddled() {
 	}
 }
 
-func (h *host) buildWaddled() string {
+func (h *host) buildWaddled(flags ...string) string {
 	h.t.Helper()
 	path := filepath.Join(h.t.TempDir(), "waddled")
-	build := exec.CommandContext(h.t.Context(), "go", "build", "-tags", "lab", "-o", path, "../../cmd/waddled")
+	build := exec.CommandContext(h.t.Context(), "go", slices.Concat([]string{"build"}, flags, []string{"-o", path, "../../cmd/waddled"})...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		h.t.Fatalf("%v\n%s", err, out)
@@ -406,11 +407,12 @@ func (h *host) buildWaddled() string {
 }
 
 // startWaddled starts the real daemon, which can arm the rollback of a firewall
-// change: that is a process of the same program.
+// change: that is a process of the same program. It has the lab's stand-ins for
+// ZFS and the iSCSI target.
 func (h *host) startWaddled(env ...string) {
 	h.t.Helper()
 	if h.built == "" {
-		h.built = h.buildWaddled()
+		h.built = h.buildWaddled("-tags", "lab")
 	}
 	if err := h.StartDaemon(h.t.Context(), h.built, []string{"serve", "--verbose"}, env); err != nil {
 		h.t.Fatal(err)
