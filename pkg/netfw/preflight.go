@@ -95,12 +95,19 @@ func (d *Driver) preflightRules(ctx context.Context, t *tools) []string {
 }
 
 // otherFlavour is mixedFlavours for a look: it starts a process only where the
-// kernel says that the legacy flavour has a table.
+// kernel says that the other flavour has a table.
 func (d *Driver) otherFlavour(ctx context.Context, t *tools) string {
-	if t.flavour == NFTables && !d.hasLegacyTables() {
-		return ""
+	if t.flavour == NFTables && d.hasLegacyTables() || t.flavour == Legacy && hasNFTables() {
+		return d.mixedFlavours(ctx, t)
 	}
-	return d.mixedFlavours(ctx, t)
+	return ""
+}
+
+func hasNFTables() bool {
+	return slices.ContainsFunc(families, func(f Family) bool {
+		made, err := nftTables(f)
+		return err == nil && len(made) > 0
+	})
 }
 
 // hasLegacyTables reads the names of the tables of this network namespace
