@@ -253,3 +253,35 @@ func TestVolumesAreMadeFromANodeAloneAndSurviveADaemonThatIsKilledMeanwhile(t *t
 		t.Errorf("left %+v, orphans %+v", all, orphans)
 	}
 }
+
+func TestOnAHostWithoutZFSEverythingButTheStorageIsApplied(t *testing.T) {
+	if _, err := os.Stat("/sbin/zfs"); err == nil {
+		t.Skip("this machine has zfs; a lab's daemon must not touch its pools")
+	}
+	h := newHost(t, lab.Options{Name: "nozfs"})
+	h.start(envNoZFS + "=1")
+	h.setExample()
+	op, err := h.tryApply(client.ApplyRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if op, err = h.api.Wait(t.Context(), op.ID); err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]client.StepState{}
+	var failed []string
+	for _, s := range op.Steps {
+		states[s.ID] = s.State
+		if s.Error != nil {
+			failed = append(failed, s.ID+": "+s.Error.Detail)
+		}
+	}
+	for _, id := range []string{"firewall.input", "network.bridge", "firewall.forward", "network.forwarding", "firewall.pins"} {
+		if states[id] != client.StepStateChanged {
+			t.Errorf("%s is %s", id, states[id])
+		}
+	}
+	if len(failed) != 1 || !strings.HasPrefix(failed[0], "storage.dataset: ") || !strings.Contains(failed[0], "this host has no ZFS") {
+		t.Errorf("failed are %q", failed)
+	}
+}

@@ -21,6 +21,7 @@ import (
 const (
 	envDaemon = "WADDLE_JOURNEY_DAEMON"
 	envKillAt = "WADDLE_JOURNEY_KILL_AT" // SIGKILL at this side effect of an operation, counted from 1
+	envNoZFS  = "WADDLE_JOURNEY_NO_ZFS"  // no stand-ins: the daemon finds a host without ZFS
 	seamLog   = "/run/.lab/seam.log"     // the side effects of operations, one a line
 )
 
@@ -41,14 +42,16 @@ func serve() {
 	c.Version = server.Version{Version: "journey"}
 	c.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.Seam = newSeam()
-	var err error
-	if c.Storage, err = standin.Storage(standin.Dir); err != nil {
-		fmt.Fprintln(os.Stderr, "stand-in storage:", err)
-		os.Exit(1)
+	if os.Getenv(envNoZFS) == "" {
+		var err error
+		if c.Storage, err = standin.Storage(standin.Dir); err != nil {
+			fmt.Fprintln(os.Stderr, "stand-in storage:", err)
+			os.Exit(1)
+		}
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGUSR1)
+		go byHand(c.Storage, asked)
 	}
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1)
-	go byHand(c.Storage, asked)
 	if err := daemon.Run(ctx, c); err != nil {
 		fmt.Fprintln(os.Stderr, "daemon:", err)
 		os.Exit(1)
