@@ -17,7 +17,7 @@ func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 func zonedConfig() RuleConfig {
 	return with(func(c *RuleConfig) {
 		c.Profile = Lockdown
-		c.InternalTCP = []uint16{22, 8006, 7443, 3260, 2222}
+		c.InternalTCP = []uint16{22, 8006, 7443}
 		c.InternalAddress = addr("10.10.0.1")
 		c.Zones = Zones{
 			Teleport: Zone{[]netip.Addr{addr("10.10.0.2"), addr("fd00::2")}, []uint16{22, 8006, 7443}},
