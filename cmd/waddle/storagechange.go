@@ -122,7 +122,7 @@ func newStorageClone(a *app) *cobra.Command {
 		Use: "clone VOLUME NEW", Short: "Make a volume out of another one's snapshot",
 		Long: `Makes the volume NEW out of a snapshot of VOLUME, and exports it. It is there at once and
 takes only what differs; the snapshot cannot be deleted as long as the clone is there.
-Without --snapshot one is taken first.`,
+Without --snapshot one is taken first, which goes when the clone does.`,
 		Example:           "  waddle storage clone db db-test --snapshot before-upgrade",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeVolumes,
