@@ -54,7 +54,10 @@ func (c *Cache) byProxmox(ctx context.Context, i Image, want sums, rec Record, t
 	if tell != nil {
 		tell(Progress{Image: i.Name, By: "Proxmox", Done: int64(v.Size), Total: int64(v.Size)})
 	}
-	return c.present(rec, want, int64(v.Size))
+	if err := c.present(rec, want, int64(v.Size)); err != nil {
+		return err
+	}
+	return c.tidy(i.Name) // an earlier run may have begun to download it here
 }
 
 // stop has Proxmox give up the download that nobody waits for any more. It removes its temporary file.
