@@ -308,3 +308,13 @@ func TestTwoAddresses(t *testing.T) {
 		t.Errorf("look: %v, %v", f, err)
 	}
 }
+
+func TestAWriteOfOursThatWasKilledIsNobodysStanza(t *testing.T) {
+	h := newHost(t)
+	h.write(tempName(ownInterfaces), "auto vmbr1\niface vmbr1 inet static\n address 10.10.0.1/24\n bridge-ports none\n")
+	h.wantBridge("create file /etc/network/interfaces.d/waddle\ncreate link vmbr1")
+	h.applyBridge(Consent{})
+	if left := h.content(tempName(ownInterfaces)); left != "" {
+		t.Errorf("it is still there:\n%s", left)
+	}
+}

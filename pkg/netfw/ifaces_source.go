@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strings"
 )
 
 const (
@@ -81,6 +82,11 @@ func (d *Driver) sourced(in *interfaces, from string, f ifFile) ([]string, error
 			sort.Strings(names)
 			for _, n := range names {
 				n = d.hostPath(n)
+				// wordexp(3) leaves hidden files out, Glob does not: a write of ours that
+				// was killed would be somebody's stanza.
+				if hidden(n) && !hidden(pattern) {
+					continue
+				}
 				if n == ownInterfaces || directory && !sourceDirName.MatchString(path.Base(n)) || d.isDir(n) {
 					continue
 				}
@@ -90,6 +96,8 @@ func (d *Driver) sourced(in *interfaces, from string, f ifFile) ([]string, error
 	}
 	return out, nil
 }
+
+func hidden(name string) bool { return strings.HasPrefix(path.Base(name), ".") }
 
 // stanzasOf returns every stanza of the interface, in the order it is read.
 func (in *interfaces) stanzasOf(name string) []ifStanza {
