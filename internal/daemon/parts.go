@@ -49,6 +49,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		probes:   &phase.Probes{},
 		triggers: make(chan string, 1),
 	}
+	p.probes.Outside = outside{p}
 	p.storage = storage.NewService(p.storageOptions())
 	own := p.own()
 	var err error
