@@ -143,7 +143,17 @@ deploy() {
 # A short operation needs no watching: ?wait holds the answer back until it has
 # ended (200) or the time is up (202).
 wait_for() {
-	call POST "$1?wait=5m" --header 'Content-Type: application/json' --data-binary "$2" --header "Idempotency-Key: $(key "$3")"
+	path=$1 json=$2 name=$3
+	set -- POST "$path?wait=5m" --header "Idempotency-Key: $(key "$name")"
+	[ -z "$json" ] || set -- "$@" --header 'Content-Type: application/json' --data-binary "$json"
+	call "$@"
+	[ "$status" -eq 200 ] || watch "$(jq -r .id "$tmp/body")"
+	ended
+}
+
+# wait_delete PATH QUERY NAME: a deletion that is an operation.
+wait_delete() {
+	call DELETE "$1?wait=5m${2:+&$2}" --header "Idempotency-Key: $(key "$3")"
 	[ "$status" -eq 200 ] || watch "$(jq -r .id "$tmp/body")"
 	ended
 }
@@ -236,6 +246,19 @@ case $command in
 	adopt) call POST /v1/storage/adoption --header "Idempotency-Key: $(key adopt)" && body ;; # take that over
 	csi-values) call GET /v1/storage/csi-values && body ;; # what democratic-csi needs
 	csi-secrets) csi_secrets "$@" ;; # FILE: the manifests with the secrets, into FILE
+	vms) call GET /v1/vms && body ;; # the virtual machines
+	vm) call GET "/v1/vms/$1" && body ;; # VM: one of them
+	vm-adoption) call GET "/v1/vms/$1/adoption" && body ;; # VM: what an adoption would take over
+	vm-adopt) wait_for "/v1/vms/$1/adoption" "$(jq -cn --arg digest "$2" '{digest: $digest}')" "adopt-$1" ;; # VM DIGEST: take it over
+	vm-power) wait_for "/v1/vms/$1/power" "$(jq -cn --arg action "$2" '{action: $action}')" "power-$1-$2" ;; # VM ACTION: start, stop, shutdown or reboot it
+	vm-snapshot) wait_for "/v1/vms/$1/snapshots" "$(jq -cn --arg name "$2" '{name: $name}')" "vm-snapshot-$1-$2" ;; # VM NAME: take a snapshot
+	vm-rollback) wait_for "/v1/vms/$1/snapshots/$2/rollback" '{"start": true}' "vm-rollback-$1-$2" ;; # VM NAME: go back to a snapshot
+	vm-snapshot-delete) wait_delete "/v1/vms/$1/snapshots/$2" "" "vm-snapshot-delete-$1-$2" ;; # VM NAME: delete a snapshot
+	vm-recreate) wait_for "/v1/vms/$1/recreate" "$(jq -cn --arg name "$2" '{confirm: $name}')" "recreate-$1" ;; # VM VM: make it anew; the name twice
+	vm-delete) wait_delete "/v1/vms/$1" "confirm=$2" "delete-$1" ;; # VM VM: delete it with its disks; the name twice
+	images) call GET /v1/images && body ;; # the images
+	image-pull) wait_for "/v1/images/$1/pull" '' "pull-$1" ;; # IMAGE: fetch debian or talos
+	image-prune) wait_for /v1/images/prune '{}' prune ;; # remove images that are not needed
 	tokens) call GET /v1/tokens && body ;; # who may call
 	token-create) token_create "$@" ;; # NAME SCOPE FILE: a token, its secret into FILE
 	token-revoke) call DELETE "/v1/tokens/$1" ;; # ID: dead at once

@@ -64,7 +64,7 @@ func newRoot(a *app) *cobra.Command {
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newInit(a), newPlan(a), newApply(a), newStatus(a), newPhase(a), newOp(a), newEvents(a),
-		newFirewall(a), newStorage(a), newPlatform(a), newPreflight(a), newNetwork(a), newHost(a), newToken(a), newExport(a), newContext(a), newVersion(a),
+		newFirewall(a), newVM(a), newImage(a), newStorage(a), newPlatform(a), newPreflight(a), newNetwork(a), newHost(a), newToken(a), newExport(a), newContext(a), newVersion(a),
 	}
 }
 

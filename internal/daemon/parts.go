@@ -87,6 +87,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Network:         networkView{network},
 		Storage:         storageAPI{p.storage},
 		Firewall:        p.profiles,
+		Machines:        machinesAPI{p.machines},
 		Host:            hostfacts.New(hostfacts.Machine(), kernel),
 		RootPassword:    rootPassword{p.access},
 		Preflight:       p.preflight(),

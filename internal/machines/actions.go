@@ -66,6 +66,9 @@ func (s *Service) Actions(ctx context.Context, what engine.Action) (*engine.Grap
 	if err != nil {
 		return nil, err
 	}
+	if _, _, _, err := s.ready(); err != nil {
+		return nil, err
+	}
 	var args Args
 	if len(what.Args) > 0 {
 		if err := json.Unmarshal(what.Args, &args); err != nil {
@@ -75,9 +78,6 @@ func (s *Service) Actions(ctx context.Context, what engine.Action) (*engine.Grap
 	driver, cache, err := s.drivers(p)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := s.token(); err != nil {
-		return nil, noToken(err)
 	}
 	x := act{s: s, p: p, driver: driver, name: what.Subject, a: args}
 	var step engine.Step

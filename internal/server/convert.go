@@ -67,11 +67,18 @@ func evidenceOf(e engine.Evidence) api.Evidence {
 
 func operationOf(o *engine.Operation) api.Operation {
 	return api.Operation{
-		ID: o.ID, Kind: api.OperationKind(o.Kind), State: api.OperationState(o.State),
+		ID: o.ID, Kind: api.OperationKind(o.Kind), Action: actionOf(o.Action), State: api.OperationState(o.State),
 		Caller: callerOf(o.Caller), Selection: selectionOf(o.Selection), Consent: api.Consent{Adopt: o.Consent.Adopt},
 		Revision: o.Revision, Areas: append([]string{}, o.Areas...), Steps: each(o.Steps, operationStepOf),
 		Error: failureOf(o.Error), Created: o.Created, Ended: timeOf(o.Ended), Resumed: o.Resumed, Cancel: o.Cancel,
 	}
+}
+
+func actionOf(a *engine.Action) *api.Action {
+	if a == nil {
+		return nil
+	}
+	return &api.Action{Verb: a.Verb, Subject: a.Subject}
 }
 
 func callerOf(c engine.Caller) api.Caller { return api.Caller{Name: c.Name, From: c.From} }
@@ -94,7 +101,7 @@ func summaryOf(o engine.Operation) api.OperationSummary {
 		counts[string(s.State)]++
 	}
 	return api.OperationSummary{
-		ID: o.ID, Kind: api.OperationKind(o.Kind), State: api.OperationState(o.State), Caller: callerOf(o.Caller),
+		ID: o.ID, Kind: api.OperationKind(o.Kind), Action: actionOf(o.Action), State: api.OperationState(o.State), Caller: callerOf(o.Caller),
 		Selection: selectionOf(o.Selection), Created: o.Created, Ended: timeOf(o.Ended), Error: failureOf(o.Error), StepCounts: counts,
 	}
 }

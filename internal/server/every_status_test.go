@@ -22,7 +22,7 @@ import (
 func TestEveryDocumentedStatusIsReached(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limits.FailedAuthentications = 100 })
 	for _, reach := range []func(*testing.T, *world){
-		withoutPlatform, writing, firewalling, planning, running, confirming, rootPassword, storing, tokens, everywhere,
+		withoutPlatform, writing, firewalling, planning, running, confirming, rootPassword, storing, acting, tokens, everywhere,
 	} {
 		reach(t, w)
 	}
@@ -241,9 +241,13 @@ func storing(_ *testing.T, w *world) {
 // filledIn is the operation's path with something in its places, and what it
 // cannot do without.
 func filledIn(op contract.Operation) string {
-	path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step", "{volume}", "some-volume", "{snapshot}", "some-snapshot").Replace(op.Path)
-	if op.ID == "deleteVolume" {
+	path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step", "{volume}", "some-volume", "{snapshot}", "some-snapshot",
+		"{vm}", "some-vm", "{image}", "debian").Replace(op.Path)
+	switch op.ID {
+	case "deleteVolume":
 		path += "?confirm=some-volume"
+	case "deleteVM":
+		path += "?confirm=some-vm"
 	}
 	return path
 }

@@ -100,7 +100,7 @@ func fuzzServer(f *testing.F) (http.Handler, *contract.Contract) {
 		f.Fatal(err)
 	}
 	s, err := New(Options{
-		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, Storage: newFakeStorage(), RootPassword: fakePassword{&world{}}, Preflight: fakePreflight{}, Export: fakeExport, State: db,
+		Engine: e, Platform: store, Network: fakeNetwork{}, Host: fakeHost{}, Storage: newFakeStorage(), RootPassword: fakePassword{&world{}}, Machines: &fakeMachines{store: store}, Preflight: fakePreflight{}, Export: fakeExport, State: db,
 		Firewall: firewallOn(f, dir, &fakeRules{}, store, firewall.Options{
 			Missing: func(context.Context) ([]string, error) { return nil, nil }, Publish: e.Publish, Changed: func() {},
 		}),

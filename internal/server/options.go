@@ -9,6 +9,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/firewall"
+	"github.com/waddle-social/waddle/internal/machines"
 	"github.com/waddle-social/waddle/internal/opentofu"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/server/api"
@@ -22,6 +23,7 @@ type Engine interface {
 	Plan(ctx context.Context, sel engine.Selection) (*engine.Plan, error)
 	UndoPlan(ctx context.Context, sel engine.Selection) (*engine.Plan, error)
 	Start(ctx context.Context, req engine.Request) (*engine.Operation, error)
+	StartAction(ctx context.Context, by engine.Caller, a engine.Action) (*engine.Operation, error)
 	Wait(ctx context.Context, id string) (*engine.Operation, error)
 	Operation(id string) (*engine.Operation, error)
 	Operations(f engine.OperationFilter) (page []engine.Operation, next string, err error)
@@ -60,6 +62,17 @@ type Firewall interface {
 	Diff(ctx context.Context) (pending, drift []netfw.Difference, err error)
 	Test(ctx context.Context, q firewall.Question) (firewall.Answer, error)
 	Left(d confirm.Deadline) time.Duration
+}
+
+// Machines is the VMs and images in Proxmox VE; *machines.Service is behind it. Without
+// a platform, or without access to Proxmox VE, its errors are problems that say so.
+type Machines interface {
+	VMs(ctx context.Context) ([]api.VM, error)
+	VM(ctx context.Context, name string) (api.VMDetail, error)
+	Adoption(ctx context.Context, name string) (api.VMAdoption, error)
+	Images(ctx context.Context) ([]api.Image, error)
+	// Prepare makes an action of what is asked of a VM or an image.
+	Prepare(ctx context.Context, verb, subject string, a machines.Args) (engine.Action, error)
 }
 
 // Host looks at what the host has; *hostfacts.Host does.
@@ -133,6 +146,7 @@ type Options struct {
 	Firewall Firewall
 	Host     Host
 	Storage  Storage
+	Machines Machines
 	// RootPassword sets root's password; internal/access does.
 	RootPassword RootPassword
 	// Preflight looks for what the platform needs; preflight.Sources does.

@@ -54,6 +54,7 @@ type world struct {
 	storage  *fakeStorage
 	rules    fakeRules
 	changes  atomic.Int64 // of the firewall's profile
+	machines *fakeMachines
 	stop     func() error
 
 	mu     sync.Mutex
@@ -83,6 +84,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	needRoot(t)
 	w := &world{t: t, dir: t.TempDir(), run: openDir(t), log: &lockedBuffer{}, things: map[string]bool{}, storage: newFakeStorage()}
 	w.store = &platformfile.Store{Path: filepath.Join(w.dir, "platform.yaml")}
+	w.machines = &fakeMachines{store: w.store}
 	w.start(change...)
 	return w
 }
@@ -120,11 +122,11 @@ func (w *world) start(change ...func(*Options)) {
 	w.t.Helper()
 	db, err := state.Open(filepath.Join(w.dir, "state.db"), state.Options{})
 	w.must(err)
-	w.engine, err = engine.New(engine.Options{State: db, Source: w.graph})
+	w.engine, err = engine.New(engine.Options{State: db, Source: w.graph, Actions: w.actions})
 	w.must(err)
 	w.tls = freePort(w.t)
 	o := Options{
-		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Export: fakeExport, Storage: w.storage, State: db,
+		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Export: fakeExport, Storage: w.storage, Machines: w.machines, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
 		Version:        Version{Version: "0.1.0", Commit: "abc"},
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
@@ -169,6 +171,20 @@ func (w *world) start(change ...func(*Options)) {
 		_, err := os.Stat(o.Socket)
 		return ok && s.Listening && err == nil
 	})
+}
+
+// withDocument does something while another platform document is there, or none.
+func (w *world) withDocument(text string, do func()) {
+	w.t.Helper()
+	good, err := os.ReadFile(w.store.Path)
+	w.must(err)
+	if text == "" {
+		w.must(os.Remove(w.store.Path))
+	} else {
+		w.must(os.WriteFile(w.store.Path, []byte(text), 0o600))
+	}
+	do()
+	w.must(os.WriteFile(w.store.Path, good, 0o600))
 }
 
 func (w *world) must(err error) {

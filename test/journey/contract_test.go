@@ -49,6 +49,7 @@ func TestEveryDocumentedStatusOfEveryOperationIsSeenOnARealHost(t *testing.T) {
 		{"operations that are held up", (*exchanges).running},
 		{"gates", (*exchanges).gates},
 		{"volumes", (*exchanges).volumes},
+		{"virtual machines", (*exchanges).machines},
 		{"tokens", (*exchanges).tokens},
 		{"what each operation answers alike", (*exchanges).alike},
 		{"every operation over TLS", (*exchanges).everythingOverTLS},
@@ -73,11 +74,7 @@ func newExchanges(t *testing.T) *exchanges {
 			t.Fatal(err)
 		}
 	}
-	document, err := os.ReadFile(example)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.document = string(document)
+	x.document = vmDocument(t)
 	x.start()
 	if err := x.StopDaemon(t.Context()); err != nil {
 		t.Fatal(err)
@@ -143,6 +140,7 @@ func (x *exchanges) withoutPlatform() {
 	x.everyStorageCall(404, "no_platform")
 	x.root.do("POST", "/v1/firewall/set", `{"profile":"open"}`).problem(404, "no_platform")
 	x.root.do("GET", "/v1/export/opentofu", "").problem(404, "no_platform")
+	x.everyVMCall(404, "no_platform")
 }
 
 func (x *exchanges) writing() {
@@ -161,9 +159,11 @@ func (x *exchanges) writing() {
 func (x *exchanges) planning() {
 	c := x.root
 	x.everyStorageCall(409, "needs_not_done", "getStorage", "getCSIValues", "getCSIValuesRevealed")
+	x.everyVMCall(409, "needs_not_done") // there is no token of Proxmox yet
 	good := x.run("cat " + platformPath)
 	x.run("echo 'kind: Platfrom' > " + platformPath)
 	x.everyStorageCall(422, "invalid_platform")
+	x.everyVMCall(422, "invalid_platform")
 	c.do("GET", "/v1/platform", "").want(200) // as text, for repair
 	c.do("GET", "/v1/platform", "", "Accept: application/json").problem(422, "invalid_platform")
 	for _, call := range []string{"GET /v1/plan", "GET /v1/phases", "GET /v1/phases/1", "GET /v1/phases/1/undo", "POST /v1/apply",
@@ -306,7 +306,7 @@ func (x *exchanges) everythingOverTLS() {
 	made := with["admin"].do("POST", "/v1/tokens", `{"name":"made-over-tls","scopes":["read"]}`).want(201)
 	var token client.TokenCreated
 	made.decode(&token)
-	for _, c := range []struct{ call, body, scope string }{
+	for _, c := range append(x.vmCallsOverTLS(), []callOverTLS{
 		{"GET /healthz", "", "read"},
 		{"GET /metrics", "", "read"},
 		{"GET /openapi.json", "", "read"},
@@ -357,7 +357,7 @@ func (x *exchanges) everythingOverTLS() {
 		{"PUT /v1/host/root-password", `{"password":"correct horse battery staple"}`, "admin"},
 		{"GET /v1/tokens", "", "admin"},
 		{"DELETE /v1/tokens/" + token.Token.ID, "", "admin"},
-	} {
+	}...) {
 		method, path, _ := strings.Cut(c.call, " ")
 		for lesser := range scopesBelow(c.scope) {
 			with[lesser].do(method, path, c.body).problem(403, "forbidden")
@@ -378,6 +378,11 @@ func (x *exchanges) everythingOverTLS() {
 	}
 	stop()
 	with["operate"].do("POST", "/v1/phases/1/undo", "{}").problem(409, "would_cut_connection")
+	x.finished(x.root.do("POST", "/v1/phases/2/undo?wait=1m", "{}").want(200).operation().ID) // the VM stands on phase 1
+	// A bridge without a port of the host's has the MAC of one of its VMs', and another one when that goes.
+	if out, err := x.vm.Run(x.t.Context(), "ip", "neigh", "flush", "all"); err != nil {
+		x.t.Fatal(out, err)
+	}
 	// The undo that over TLS only force starts, and that fails because the caller is plugged in.
 	x.awaitEnd(with["operate"].do("POST", "/v1/phases/1/undo", `{"force":true}`).want(202).operation().ID)
 	for _, op := range x.overTLSOnly.Operations() {
@@ -548,8 +553,12 @@ func (x *exchanges) waddleGID() int {
 // cannot do without.
 func pathOf(op contract.Operation) string {
 	path := strings.NewReplacer("{phase}", "0", "{id}", "some-id", "{step}", "some.step", "{volume}", volume, "{snapshot}", snapshot).Replace(op.Path)
-	if op.ID == "deleteVolume" {
+	path = strings.NewReplacer("{vm}", "teleport", "{image}", "debian").Replace(path)
+	switch op.ID {
+	case "deleteVolume":
 		path += "?confirm=" + volume
+	case "deleteVM":
+		path += "?confirm=teleport"
 	}
 	return path
 }

@@ -36,7 +36,7 @@ type ci struct {
 // deploys the example and calls everything else, from a VM on vmbr1.
 func TestTheScriptOfTheDocumentationDoesItAllFromAVM(t *testing.T) {
 	c := newCI(t)
-	document := c.file("platform.yaml", read(t, example))
+	document := c.file("platform.yaml", []byte(vmDocument(t)))
 	watch := c.watchProcesses()
 	out := c.script(6, "deploy", document, "1") // phase 0 waits for a login with the key
 	for _, want := range []string{"firewall.input changed", "firewall.forward changed", "network.forwarding changed", "operation op-00000001: waiting"} {
@@ -50,6 +50,9 @@ func TestTheScriptOfTheDocumentationDoesItAllFromAVM(t *testing.T) {
 	if out := c.script(0, "deploy", document, "1"); !strings.Contains(out, "no changes") {
 		t.Errorf("the second deploy prints:\n%s", out)
 	}
+	c.giveAccess()
+	c.strangersVM(112, "waddle-cp-3")
+	c.script(0, "run", "2") // the VM is made, and the rest of the phase is for a person
 	c.everySubCommand(document)
 	c.everyExitCode(document)
 	watch.end()
@@ -161,13 +164,15 @@ func (c *ci) everySubCommand(document string) {
 		"withdraw": {"0", "host.console"}, "root-password": {filepath.Join(c.dir, "root.password")},
 		"volume-create": {"db", "16777216"}, "volume": {"db"}, "volume-resize": {"db", "33554432"}, "volume-snapshot": {"db", "daily"},
 		"volume-rollback": {"db", "daily"}, "volume-clone": {"db", "copy", "daily"}, "volume-delete": {"copy", "copy"}, "snapshot-delete": {"db", "daily"},
+		"vm": {"teleport"}, "vm-adoption": {"waddle-cp-3"}, "vm-power": {"teleport", "reboot"}, "vm-snapshot": {"teleport", "daily"}, "vm-rollback": {"teleport", "daily"},
+		"vm-snapshot-delete": {"teleport", "daily"}, "vm-recreate": {"teleport", "teleport"}, "vm-delete": {"waddle-cp-3", "waddle-cp-3"}, "image-pull": {"talos"},
 		"csi-secrets":   {filepath.Join(c.dir, "csi.yaml")},
 		"firewall-test": {"internet", "host:8006/tcp"}, "firewall-set": {"initial"}, "firewall-emergency": {"198.51.100.7", "5m"},
 	}
 	codes := map[string]int{
-		"preflight": 4,             // nobody has made waddled a token in Proxmox here
-		"undo":      4,             // it would take away the address that CI calls
-		"apply":     6, "watch": 6, // phase 0 waits for a login with the key
+		"preflight": 4, // nobody has made waddled a token in Proxmox here
+		"undo":      4, // it would take away the address that CI calls
+		"apply":     6, // phase 0 waits for a login with the key
 	}
 	for _, sub := range subCommands(c.t, c.script(0, "help")) {
 		if sub == "token-revoke" {
@@ -186,6 +191,12 @@ func (c *ci) everySubCommand(document string) {
 		switch sub {
 		case "token-create":
 			c.revoke(out, secret)
+		case "vm-adoption":
+			var shown struct{ Digest string }
+			if err := json.Unmarshal([]byte(out), &shown); err != nil {
+				c.t.Fatalf("vm-adoption printed %q: %v", out, err)
+			}
+			arguments["vm-adopt"] = []string{"waddle-cp-3", shown.Digest}
 		case "csi-secrets":
 			c.clientKey(filepath.Join(c.dir, "csi.yaml"))
 		case "root-password":

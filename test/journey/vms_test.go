@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,14 +22,16 @@ import (
 // throughVMs is the phase up to which the VMs are made.
 const throughVMs = client.PhaseNumber(4)
 
-// setVMPlatform gives the daemon the example with the image that the lab's internet has.
+// vmDocument is the example with the image that the lab's internet has.
+func vmDocument(t *testing.T) string {
+	t.Helper()
+	return strings.Replace(string(read(t, example)), "  teleport:\n", fmt.Sprintf("  teleport:\n    image:\n      url: %s\n      sha512: %s\n", upstream.DebianURL(), upstream.DebianSHA512()), 1)
+}
+
+// setVMPlatform gives the daemon that document, with edits: what is there and what is to be.
 func (h *host) setVMPlatform(edits ...string) {
 	h.t.Helper()
-	raw, err := os.ReadFile(example)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	text := strings.Replace(string(raw), "  teleport:\n", fmt.Sprintf("  teleport:\n    image:\n      url: %s\n      sha512: %s\n", upstream.DebianURL(), upstream.DebianSHA512()), 1)
+	text := vmDocument(h.t)
 	for i := 0; i < len(edits); i += 2 {
 		if !strings.Contains(text, edits[i]) {
 			h.t.Fatalf("the document has no %q", edits[i])
@@ -38,6 +39,12 @@ func (h *host) setVMPlatform(edits ...string) {
 		text = strings.Replace(text, edits[i], edits[i+1], 1)
 	}
 	h.setPlatform([]byte(text))
+}
+
+// strangersVM makes a VM by hand.
+func (h *host) strangersVM(id int, name string) {
+	h.t.Helper()
+	h.pve("POST", "/nodes/pve/qemu", "vmid", fmt.Sprint(id), "name", name, "memory", "512", "scsi0", "local-zfs:10", "net0", "virtio,bridge=vmbr0")
 }
 
 // pve calls the simulated Proxmox as root, as somebody does by hand, and waits for the task

@@ -44,6 +44,7 @@ const (
 	DifferenceKindChange   DifferenceKind = "change"
 	DifferenceKindConflict DifferenceKind = "conflict"
 	DifferenceKindCreate   DifferenceKind = "create"
+	DifferenceKindManual   DifferenceKind = "manual"
 	DifferenceKindRemove   DifferenceKind = "remove"
 )
 
@@ -57,6 +58,8 @@ func (e DifferenceKind) Valid() bool {
 	case DifferenceKindConflict:
 		return true
 	case DifferenceKindCreate:
+		return true
+	case DifferenceKindManual:
 		return true
 	case DifferenceKindRemove:
 		return true
@@ -247,6 +250,7 @@ func (e ListenerState) Valid() bool {
 
 // Defines values for OperationKind.
 const (
+	OperationKindAction    OperationKind = "action"
 	OperationKindApply     OperationKind = "apply"
 	OperationKindReconcile OperationKind = "reconcile"
 	OperationKindUndo      OperationKind = "undo"
@@ -255,6 +259,8 @@ const (
 // Valid indicates whether the value is a known member of the OperationKind enum.
 func (e OperationKind) Valid() bool {
 	switch e {
+	case OperationKindAction:
+		return true
 	case OperationKindApply:
 		return true
 	case OperationKindReconcile:
@@ -413,6 +419,57 @@ func (e StepState) Valid() bool {
 	}
 }
 
+// Defines values for VMPowerAction.
+const (
+	VMPowerActionReboot   VMPowerAction = "reboot"
+	VMPowerActionShutdown VMPowerAction = "shutdown"
+	VMPowerActionStart    VMPowerAction = "start"
+	VMPowerActionStop     VMPowerAction = "stop"
+)
+
+// Valid indicates whether the value is a known member of the VMPowerAction enum.
+func (e VMPowerAction) Valid() bool {
+	switch e {
+	case VMPowerActionReboot:
+		return true
+	case VMPowerActionShutdown:
+		return true
+	case VMPowerActionStart:
+		return true
+	case VMPowerActionStop:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for VMState.
+const (
+	VMStateAbsent  VMState = "absent"
+	VMStatePaused  VMState = "paused"
+	VMStateRunning VMState = "running"
+	VMStateStopped VMState = "stopped"
+	VMStateUnknown VMState = "unknown"
+)
+
+// Valid indicates whether the value is a known member of the VMState enum.
+func (e VMState) Valid() bool {
+	switch e {
+	case VMStateAbsent:
+		return true
+	case VMStatePaused:
+		return true
+	case VMStateRunning:
+		return true
+	case VMStateStopped:
+		return true
+	case VMStateUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for VolumeState.
 const (
 	VolumeStateClashing   VolumeState = "clashing"
@@ -469,6 +526,21 @@ type AcknowledgeRequest struct {
 	//
 	// Example: Logged in over Teleport from two machines.
 	Note string `json:"note,omitempty,omitzero"`
+}
+
+// Action What an operation of the kind `action` was asked for.
+//
+// Example: {"subject":"teleport","verb":"vm.reboot"}
+type Action struct {
+	// Subject What it is done to.
+	//
+	// Example: teleport
+	Subject string `json:"subject"`
+
+	// Verb What is done.
+	//
+	// Example: vm.reboot
+	Verb string `json:"verb"`
 }
 
 // AdoptionCandidate A volume of an older host.
@@ -638,7 +710,8 @@ type Difference struct {
 
 	// Kind How a difference is removed. `create`: it is not there. `change`: it is ours and says something else. `remove`: it
 	// is ours and should not be there. `adopt`: it is not ours, says the same, and becomes ours when the operator agrees.
-	// `conflict`: it is not ours and says something else; only the operator can solve it.
+	// `conflict`: it is not ours and says something else; only the operator can solve it. `manual`: what could be done is
+	// done, and the rest is the operator's choice; it holds up nothing, and `note` says how.
 	//
 	//
 	// Example: create
@@ -662,7 +735,8 @@ type Difference struct {
 
 // DifferenceKind How a difference is removed. `create`: it is not there. `change`: it is ours and says something else. `remove`: it
 // is ours and should not be there. `adopt`: it is not ours, says the same, and becomes ours when the operator agrees.
-// `conflict`: it is not ours and says something else; only the operator can solve it.
+// `conflict`: it is not ours and says something else; only the operator can solve it. `manual`: what could be done is
+// done, and the rest is the operator's choice; it holds up nothing, and `note` says how.
 //
 // Example: create
 type DifferenceKind string
@@ -1456,6 +1530,79 @@ type HostUplink struct {
 	Link string `json:"link"`
 }
 
+// Image An image in the storage, or a download that is not finished.
+//
+// Example: {"name":"debian.qcow2","ours":true,"partial":false,"sizeBytes":104857600,"used":false,"wanted":true}
+type Image struct {
+	// Name The file's name.
+	//
+	// Example: talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2
+	Name string `json:"name"`
+
+	// Ours Brought by waddle.
+	//
+	// Example: true
+	Ours bool `json:"ours"`
+
+	// Partial Not finished.
+	//
+	// Example: false
+	Partial bool `json:"partial"`
+
+	// Sha256 Of the first download, where nobody publishes a checksum; every later one has to have it.
+	//
+	// Example: 9f86d081884c7d65
+	Sha256 string `json:"sha256,omitempty,omitzero"`
+
+	// Sha512 That was published and verified.
+	//
+	// Example: ee26b0dd4af7e749
+	Sha512 string `json:"sha512,omitempty,omitzero"`
+
+	// SizeBytes Of the volume, or of what is downloaded so far.
+	//
+	// Example: 104857600
+	SizeBytes int64 `json:"sizeBytes"`
+
+	// URL Where it came from.
+	//
+	// Example: https://factory.talos.dev/image/dc7b152c/v1.12.4/nocloud-amd64.qcow2
+	URL string `json:"url,omitempty,omitzero"`
+
+	// Used A VM is being made of it, or it is being fetched.
+	//
+	// Example: false
+	Used bool `json:"used"`
+
+	// Volume The volume in Proxmox VE; absent for a download that is not finished.
+	//
+	// Example: local:import/talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2
+	Volume string `json:"volume,omitempty,omitzero"`
+
+	// Wanted The platform document has it.
+	//
+	// Example: true
+	Wanted bool `json:"wanted"`
+}
+
+// ImageList Images by name.
+//
+// Example: {"images":[]}
+type ImageList struct {
+	// Images The images.
+	Images []Image `json:"images"`
+}
+
+// ImagePruneRequest Which images may go.
+//
+// Example: {"all":false}
+type ImagePruneRequest struct {
+	// All The platform's own too.
+	//
+	// Example: false
+	All bool `json:"all,omitempty,omitzero"`
+}
+
 // Link One link of the host.
 //
 // Example: {"addresses":["10.10.0.1/24"],"kind":"bridge","name":"vmbr1","ports":["tap101i1"],"up":true}
@@ -1587,6 +1734,11 @@ type NewVolumeName = string
 //
 // Example: {"areas":["network"],"caller":{"from":"10.10.0.2:41312","name":"token ci"},"cancel":false,"consent":{},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","resumed":0,"revision":"3f1c0a9be2d4","selection":{"phases":[0,1]},"state":"done","steps":[{"id":"network.bridge","phase":1,"state":"changed","title":"Create internal bridge vmbr1"}]}
 type Operation struct {
+	// Action What an operation of the kind `action` was asked for.
+	//
+	// Example: {"subject":"teleport","verb":"vm.reboot"}
+	Action *Action `json:"action,omitempty"`
+
 	// Areas What it may change while it runs.
 	Areas []string `json:"areas"`
 
@@ -1625,7 +1777,7 @@ type Operation struct {
 	// Example: 01JD8Q2S0ZK4
 	ID OperationID `json:"id"`
 
-	// Kind Which way the steps go.
+	// Kind Which way the steps go; `action` is something that was asked for once, such as the reboot of a VM.
 	//
 	// Example: apply
 	Kind OperationKind `json:"kind"`
@@ -1662,7 +1814,7 @@ type Operation struct {
 // Example: 01JD8Q2S0ZK4
 type OperationID = string
 
-// OperationKind Which way the steps go.
+// OperationKind Which way the steps go; `action` is something that was asked for once, such as the reboot of a VM.
 //
 // Example: apply
 type OperationKind string
@@ -1744,6 +1896,11 @@ type OperationStep struct {
 //
 // Example: {"caller":{"from":"10.10.0.2:41312","name":"token ci"},"created":"2026-11-24T06:00:00Z","ended":"2026-11-24T06:00:03Z","id":"01JD8Q2S0ZK4","kind":"apply","selection":{"phases":[0,1]},"state":"done","stepCounts":{"changed":4,"unchanged":2}}
 type OperationSummary struct {
+	// Action What an operation of the kind `action` was asked for.
+	//
+	// Example: {"subject":"teleport","verb":"vm.reboot"}
+	Action *Action `json:"action,omitempty"`
+
 	// Caller Who asked.
 	//
 	// Example: {"from":"10.10.0.2:41312","name":"token ci"}
@@ -1769,7 +1926,7 @@ type OperationSummary struct {
 	// Example: 01JD8Q2S0ZK4
 	ID OperationID `json:"id"`
 
-	// Kind Which way the steps go.
+	// Kind Which way the steps go; `action` is something that was asked for once, such as the reboot of a VM.
 	//
 	// Example: apply
 	Kind OperationKind `json:"kind"`
@@ -2024,6 +2181,11 @@ type PlanStep struct {
 	// Example: true
 	Undoable bool `json:"undoable"`
 }
+
+// PlatformImage An image of the platform, `debian` for the Teleport VM or `talos` for the nodes.
+//
+// Example: debian
+type PlatformImage = string
 
 // PlatformStatus The platform document in short.
 //
@@ -2873,6 +3035,266 @@ type UndoRequest struct {
 	Force bool `json:"force,omitempty,omitzero"`
 }
 
+// VM A virtual machine.
+//
+// Example: {"cores":2,"id":102,"memoryBytes":2147483648,"name":"teleport","ours":true,"state":"running","wanted":true}
+type VM struct {
+	// Address On the internal bridge, as the platform document says.
+	//
+	// Example: 10.10.0.2
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Cores Virtual CPUs.
+	//
+	// Example: 2
+	Cores int `json:"cores,omitempty,omitzero"`
+
+	// ID Its number in Proxmox VE.
+	//
+	// Example: 102
+	ID int `json:"id"`
+
+	// Lock What has locked it, such as a backup.
+	//
+	// Example: backup
+	Lock string `json:"lock,omitempty,omitzero"`
+
+	// MemoryBytes Memory in bytes.
+	//
+	// Example: 2147483648
+	MemoryBytes int64 `json:"memoryBytes,omitempty,omitzero"`
+
+	// Name Its name; VMs of others may have none.
+	//
+	// Example: teleport
+	Name string `json:"name"`
+
+	// Ours Made or adopted by waddle.
+	//
+	// Example: true
+	Ours bool `json:"ours"`
+
+	// State What Proxmox VE says of a VM; `absent` for one of the platform that is not there.
+	//
+	// Example: running
+	State VMState `json:"state"`
+
+	// Tags Its tags in Proxmox VE.
+	Tags []string `json:"tags,omitempty,omitzero"`
+
+	// UptimeSeconds Since it was started.
+	//
+	// Example: 86400
+	UptimeSeconds int64 `json:"uptimeSeconds,omitempty,omitzero"`
+
+	// Wanted The platform document has it.
+	//
+	// Example: true
+	Wanted bool `json:"wanted"`
+}
+
+// VMAdoptRequest The consent to an adoption.
+//
+// Example: {"digest":"3f1c0a9be2d4"}
+type VMAdoptRequest struct {
+	// Digest Of the settings that were shown.
+	//
+	// Example: 3f1c0a9be2d4
+	Digest string `json:"digest"`
+}
+
+// VMAdoption A VM that others made and that may become waddle's.
+//
+// Example: {"differences":[],"digest":"3f1c0a9be2d4","id":102,"name":"teleport","notes":[]}
+type VMAdoption struct {
+	// Differences What an apply would change afterwards, or leave to the operator.
+	Differences []Difference `json:"differences"`
+
+	// Digest Of its settings as they are now.
+	//
+	// Example: 3f1c0a9be2d4
+	Digest string `json:"digest"`
+
+	// ID Its number in Proxmox VE.
+	//
+	// Example: 102
+	ID int `json:"id"`
+
+	// Name A VM's name, a DNS label.
+	//
+	// Example: teleport
+	Name VMName `json:"name"`
+
+	// Notes Worth knowing, no difference.
+	Notes []string `json:"notes"`
+}
+
+// VMDetail A virtual machine and what there is to know about it.
+//
+// Example: {"agent":false,"differences":[],"interfaces":[],"notes":[],"snapshots":[],"vm":{"id":102,"name":"teleport","ours":true,"state":"running","wanted":true}}
+type VMDetail struct {
+	// Agent The guest agent answers.
+	//
+	// Example: true
+	Agent bool `json:"agent"`
+
+	// Console The page of Proxmox's web interface with its console, which asks for a login.
+	//
+	// Example: https://pve:8006/?console=kvm&vmid=102
+	Console string `json:"console,omitempty,omitzero"`
+
+	// Differences What is not as the platform wants it.
+	Differences []Difference `json:"differences"`
+
+	// Interfaces As the guest agent tells; empty when it does not answer.
+	Interfaces []VMInterface `json:"interfaces"`
+
+	// Notes Worth knowing, no difference.
+	Notes []string `json:"notes"`
+
+	// Snapshots Its snapshots, oldest first.
+	Snapshots []VMSnapshot `json:"snapshots"`
+
+	// VM A virtual machine.
+	//
+	// Example: {"cores":2,"id":102,"memoryBytes":2147483648,"name":"teleport","ours":true,"state":"running","wanted":true}
+	VM VM `json:"vm"`
+}
+
+// VMInterface A network interface as the guest sees it.
+//
+// Example: {"addresses":["10.10.0.2/24"],"mac":"bc:24:11:0a:0a:00","name":"eth0"}
+type VMInterface struct {
+	// Addresses Its addresses with their prefix lengths.
+	Addresses []string `json:"addresses"`
+
+	// Mac Its MAC.
+	//
+	// Example: bc:24:11:0a:0a:00
+	Mac string `json:"mac"`
+
+	// Name Its name in the guest.
+	//
+	// Example: eth0
+	Name string `json:"name"`
+}
+
+// VMList Virtual machines by number.
+//
+// Example: {"vms":[{"id":102,"name":"teleport","ours":true,"state":"running","wanted":true}]}
+type VMList struct {
+	// Vms The VMs.
+	Vms []VM `json:"vms"`
+}
+
+// VMName A VM's name, a DNS label.
+//
+// Example: teleport
+type VMName = string
+
+// VMPowerAction `start`; `stop` cuts the power; `shutdown` asks the guest and, with `force`, stops it when it has not after `graceSeconds`;
+// `reboot` is a shutdown and a start, so that what waits for a boot becomes true.
+//
+// Example: shutdown
+type VMPowerAction string
+
+// VMPowerRequest What is to happen to a VM's power.
+//
+// Example: {"action":"shutdown"}
+type VMPowerRequest struct {
+	// Action `start`; `stop` cuts the power; `shutdown` asks the guest and, with `force`, stops it when it has not after `graceSeconds`;
+	// `reboot` is a shutdown and a start, so that what waits for a boot becomes true.
+	//
+	//
+	// Example: shutdown
+	Action VMPowerAction `json:"action"`
+
+	// Force Stop a guest that does not shut down in time.
+	//
+	// Example: false
+	Force bool `json:"force,omitempty,omitzero"`
+
+	// GraceSeconds How long the guest may take to shut down.
+	//
+	// Example: 60
+	GraceSeconds int `json:"graceSeconds,omitempty,omitzero"`
+}
+
+// VMRecreateRequest The consent to lose a VM's disks.
+//
+// Example: {"confirm":"teleport"}
+type VMRecreateRequest struct {
+	// Confirm A VM's name, a DNS label.
+	//
+	// Example: teleport
+	Confirm VMName `json:"confirm"`
+}
+
+// VMRollbackRequest How a VM is taken back.
+//
+// Example: {"start":true}
+type VMRollbackRequest struct {
+	// Start Start it afterwards, when the snapshot has no memory.
+	//
+	// Example: true
+	Start bool `json:"start,omitempty,omitzero"`
+}
+
+// VMSnapshot A state that a VM can go back to.
+//
+// Example: {"memory":false,"name":"before-upgrade","taken":"2026-11-24T06:00:00Z"}
+type VMSnapshot struct {
+	// Description What was said of it.
+	//
+	// Example: before the upgrade to v18
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Memory The guest's memory is in it.
+	//
+	// Example: false
+	Memory bool `json:"memory"`
+
+	// Name A snapshot's name, a letter and then letters, digits, `_` and `-`.
+	//
+	// Example: before-upgrade
+	Name VMSnapshotName `json:"name"`
+
+	// Taken When it was taken.
+	//
+	// Example: 2026-11-24T06:00:00Z
+	Taken time.Time `json:"taken"`
+}
+
+// VMSnapshotName A snapshot's name, a letter and then letters, digits, `_` and `-`.
+//
+// Example: before-upgrade
+type VMSnapshotName = string
+
+// VMSnapshotRequest A snapshot that is to be taken.
+//
+// Example: {"name":"before-upgrade"}
+type VMSnapshotRequest struct {
+	// Description What there is to say of it.
+	//
+	// Example: before the upgrade
+	Description string `json:"description,omitempty,omitzero"`
+
+	// Memory Keep the guest's memory too.
+	//
+	// Example: false
+	Memory bool `json:"memory,omitempty,omitzero"`
+
+	// Name A snapshot's name, a letter and then letters, digits, `_` and `-`.
+	//
+	// Example: before-upgrade
+	Name VMSnapshotName `json:"name"`
+}
+
+// VMState What Proxmox VE says of a VM; `absent` for one of the platform that is not there.
+//
+// Example: running
+type VMState string
+
 // Version What is running.
 //
 // Example: {"api":"0.1","commit":"5d2653e","go":"go1.26.0","version":"0.1.0"}
@@ -3239,6 +3661,11 @@ type IdempotencyKeyParam = string
 // Example: "3f1c0a9be2d4"
 type IfMatchParam = string
 
+// ImageParam An image of the platform, `debian` for the Teleport VM or `talos` for the nodes.
+//
+// Example: debian
+type ImageParam = PlatformImage
+
 // LastEventIDParam A sequence number.
 //
 // Example: 4711
@@ -3263,6 +3690,16 @@ type SSHConnectionParam = string
 //
 // Example: before-upgrade
 type SnapshotParam = SnapshotName
+
+// VMParam A VM's name, a DNS label.
+//
+// Example: teleport
+type VMParam = VMName
+
+// VMSnapshotParam A snapshot's name, a letter and then letters, digits, `_` and `-`.
+//
+// Example: before-upgrade
+type VMSnapshotParam = VMSnapshotName
 
 // VolumeParam The name of a volume, the last component of its dataset.
 //
@@ -3397,6 +3834,30 @@ type GetFirewallTestParams struct {
 
 // GetFirewallTestParamsFamily defines parameters for GetFirewallTest.
 type GetFirewallTestParamsFamily string
+
+// PostImagePruneParams defines parameters for PostImagePrune.
+type PostImagePruneParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostImagePullParams defines parameters for PostImagePull.
+type PostImagePullParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
 
 // ListOperationsParams defines parameters for ListOperations.
 type ListOperationsParams struct {
@@ -3602,6 +4063,93 @@ type PostTokenParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// DeleteVMParams defines parameters for DeleteVM.
+type DeleteVMParams struct {
+	// Confirm The VM's name once more, since its disks are lost.
+	Confirm VMName `form:"confirm" json:"confirm"`
+
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVMAdoptionParams defines parameters for PostVMAdoption.
+type PostVMAdoptionParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVMPowerParams defines parameters for PostVMPower.
+type PostVMPowerParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVMRecreateParams defines parameters for PostVMRecreate.
+type PostVMRecreateParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVMSnapshotParams defines parameters for PostVMSnapshot.
+type PostVMSnapshotParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteVMSnapshotParams defines parameters for DeleteVMSnapshot.
+type DeleteVMSnapshotParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
+// PostVMRollbackParams defines parameters for PostVMRollback.
+type PostVMRollbackParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // PostApplyJSONRequestBody defines body for PostApply for application/json ContentType.
 type PostApplyJSONRequestBody = ApplyRequest
 
@@ -3619,6 +4167,9 @@ type PostFirewallSetJSONRequestBody = FirewallSetRequest
 
 // PutRootPasswordJSONRequestBody defines body for PutRootPassword for application/json ContentType.
 type PutRootPasswordJSONRequestBody = RootPasswordRequest
+
+// PostImagePruneJSONRequestBody defines body for PostImagePrune for application/json ContentType.
+type PostImagePruneJSONRequestBody = ImagePruneRequest
 
 // PostPhaseRunJSONRequestBody defines body for PostPhaseRun for application/json ContentType.
 type PostPhaseRunJSONRequestBody = RunRequest
@@ -3646,6 +4197,21 @@ type PostVolumeSnapshotJSONRequestBody = VolumeSnapshotRequest
 
 // PostTokenJSONRequestBody defines body for PostToken for application/json ContentType.
 type PostTokenJSONRequestBody = TokenRequest
+
+// PostVMAdoptionJSONRequestBody defines body for PostVMAdoption for application/json ContentType.
+type PostVMAdoptionJSONRequestBody = VMAdoptRequest
+
+// PostVMPowerJSONRequestBody defines body for PostVMPower for application/json ContentType.
+type PostVMPowerJSONRequestBody = VMPowerRequest
+
+// PostVMRecreateJSONRequestBody defines body for PostVMRecreate for application/json ContentType.
+type PostVMRecreateJSONRequestBody = VMRecreateRequest
+
+// PostVMSnapshotJSONRequestBody defines body for PostVMSnapshot for application/json ContentType.
+type PostVMSnapshotJSONRequestBody = VMSnapshotRequest
+
+// PostVMRollbackJSONRequestBody defines body for PostVMRollback for application/json ContentType.
+type PostVMRollbackJSONRequestBody = VMRollbackRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
@@ -3694,6 +4260,15 @@ type ServerInterface interface {
 	// PutRootPassword Set root's password
 	// (PUT /v1/host/root-password)
 	PutRootPassword(w http.ResponseWriter, r *http.Request)
+	// ListImages The images
+	// (GET /v1/images)
+	ListImages(w http.ResponseWriter, r *http.Request)
+	// PostImagePrune Remove images that no VM is being made of
+	// (POST /v1/images/prune)
+	PostImagePrune(w http.ResponseWriter, r *http.Request, params PostImagePruneParams)
+	// PostImagePull Fetch an image of the platform
+	// (POST /v1/images/{image}/pull)
+	PostImagePull(w http.ResponseWriter, r *http.Request, image ImageParam, params PostImagePullParams)
 	// GetNetwork The host's network as seen and as wanted
 	// (GET /v1/network)
 	GetNetwork(w http.ResponseWriter, r *http.Request)
@@ -3814,6 +4389,36 @@ type ServerInterface interface {
 	// GetVersion The daemon's version
 	// (GET /v1/version)
 	GetVersion(w http.ResponseWriter, r *http.Request)
+	// ListVMs The virtual machines
+	// (GET /v1/vms)
+	ListVMs(w http.ResponseWriter, r *http.Request)
+	// DeleteVM Delete a virtual machine
+	// (DELETE /v1/vms/{vm})
+	DeleteVM(w http.ResponseWriter, r *http.Request, vm VMParam, params DeleteVMParams)
+	// GetVM One virtual machine
+	// (GET /v1/vms/{vm})
+	GetVM(w http.ResponseWriter, r *http.Request, vm VMParam)
+	// GetVMAdoption What an adoption would take over
+	// (GET /v1/vms/{vm}/adoption)
+	GetVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam)
+	// PostVMAdoption Adopt a virtual machine that others made
+	// (POST /v1/vms/{vm}/adoption)
+	PostVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMAdoptionParams)
+	// PostVMPower Start, stop, shut down or reboot a virtual machine
+	// (POST /v1/vms/{vm}/power)
+	PostVMPower(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMPowerParams)
+	// PostVMRecreate Make a virtual machine anew
+	// (POST /v1/vms/{vm}/recreate)
+	PostVMRecreate(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMRecreateParams)
+	// PostVMSnapshot Take a snapshot
+	// (POST /v1/vms/{vm}/snapshots)
+	PostVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMSnapshotParams)
+	// DeleteVMSnapshot Delete a snapshot
+	// (DELETE /v1/vms/{vm}/snapshots/{snapshot})
+	DeleteVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params DeleteVMSnapshotParams)
+	// PostVMRollback Take a virtual machine back to a snapshot
+	// (POST /v1/vms/{vm}/snapshots/{snapshot}/rollback)
+	PostVMRollback(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params PostVMRollbackParams)
 }
 
 // Unimplemented server implementation that returns http.StatusNotImplemented for each endpoint.
@@ -3907,6 +4512,24 @@ func (_ Unimplemented) GetHost(w http.ResponseWriter, r *http.Request) {
 // PutRootPassword Set root's password
 // (PUT /v1/host/root-password)
 func (_ Unimplemented) PutRootPassword(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListImages The images
+// (GET /v1/images)
+func (_ Unimplemented) ListImages(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostImagePrune Remove images that no VM is being made of
+// (POST /v1/images/prune)
+func (_ Unimplemented) PostImagePrune(w http.ResponseWriter, r *http.Request, params PostImagePruneParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostImagePull Fetch an image of the platform
+// (POST /v1/images/{image}/pull)
+func (_ Unimplemented) PostImagePull(w http.ResponseWriter, r *http.Request, image ImageParam, params PostImagePullParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4147,6 +4770,66 @@ func (_ Unimplemented) DeleteToken(w http.ResponseWriter, r *http.Request, id To
 // GetVersion The daemon's version
 // (GET /v1/version)
 func (_ Unimplemented) GetVersion(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// ListVMs The virtual machines
+// (GET /v1/vms)
+func (_ Unimplemented) ListVMs(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteVM Delete a virtual machine
+// (DELETE /v1/vms/{vm})
+func (_ Unimplemented) DeleteVM(w http.ResponseWriter, r *http.Request, vm VMParam, params DeleteVMParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetVM One virtual machine
+// (GET /v1/vms/{vm})
+func (_ Unimplemented) GetVM(w http.ResponseWriter, r *http.Request, vm VMParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// GetVMAdoption What an adoption would take over
+// (GET /v1/vms/{vm}/adoption)
+func (_ Unimplemented) GetVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVMAdoption Adopt a virtual machine that others made
+// (POST /v1/vms/{vm}/adoption)
+func (_ Unimplemented) PostVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMAdoptionParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVMPower Start, stop, shut down or reboot a virtual machine
+// (POST /v1/vms/{vm}/power)
+func (_ Unimplemented) PostVMPower(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMPowerParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVMRecreate Make a virtual machine anew
+// (POST /v1/vms/{vm}/recreate)
+func (_ Unimplemented) PostVMRecreate(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMRecreateParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVMSnapshot Take a snapshot
+// (POST /v1/vms/{vm}/snapshots)
+func (_ Unimplemented) PostVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMSnapshotParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// DeleteVMSnapshot Delete a snapshot
+// (DELETE /v1/vms/{vm}/snapshots/{snapshot})
+func (_ Unimplemented) DeleteVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params DeleteVMSnapshotParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVMRollback Take a virtual machine back to a snapshot
+// (POST /v1/vms/{vm}/snapshots/{snapshot}/rollback)
+func (_ Unimplemented) PostVMRollback(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params PostVMRollbackParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -4550,6 +5233,137 @@ func (siw *ServerInterfaceWrapper) PutRootPassword(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutRootPassword(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListImages operation middleware
+func (siw *ServerInterfaceWrapper) ListImages(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListImages(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostImagePrune operation middleware
+func (siw *ServerInterfaceWrapper) PostImagePrune(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostImagePruneParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostImagePrune(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostImagePull operation middleware
+func (siw *ServerInterfaceWrapper) PostImagePull(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "image" -------------
+	var image ImageParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "image", chi.URLParam(r, "image"), &image, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "image", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostImagePullParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostImagePull(w, r, image, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -6054,6 +6868,544 @@ func (siw *ServerInterfaceWrapper) GetVersion(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ListVMs operation middleware
+func (siw *ServerInterfaceWrapper) ListVMs(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListVMs(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteVM operation middleware
+func (siw *ServerInterfaceWrapper) DeleteVM(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVMParams
+
+	// ------------- Required query parameter "confirm" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "confirm", r.URL.Query(), &params.Confirm, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "confirm"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "confirm", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteVM(w, r, vm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetVM operation middleware
+func (siw *ServerInterfaceWrapper) GetVM(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetVM(w, r, vm)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetVMAdoption operation middleware
+func (siw *ServerInterfaceWrapper) GetVMAdoption(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetVMAdoption(w, r, vm)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVMAdoption operation middleware
+func (siw *ServerInterfaceWrapper) PostVMAdoption(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVMAdoptionParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVMAdoption(w, r, vm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVMPower operation middleware
+func (siw *ServerInterfaceWrapper) PostVMPower(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVMPowerParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVMPower(w, r, vm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVMRecreate operation middleware
+func (siw *ServerInterfaceWrapper) PostVMRecreate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVMRecreateParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVMRecreate(w, r, vm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVMSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) PostVMSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVMSnapshotParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVMSnapshot(w, r, vm, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteVMSnapshot operation middleware
+func (siw *ServerInterfaceWrapper) DeleteVMSnapshot(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "snapshot" -------------
+	var snapshot VMSnapshotParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "snapshot", chi.URLParam(r, "snapshot"), &snapshot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshot", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteVMSnapshotParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteVMSnapshot(w, r, vm, snapshot, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PostVMRollback operation middleware
+func (siw *ServerInterfaceWrapper) PostVMRollback(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "vm" -------------
+	var vm VMParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "vm", chi.URLParam(r, "vm"), &vm, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "vm", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "snapshot" -------------
+	var snapshot VMSnapshotParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "snapshot", chi.URLParam(r, "snapshot"), &snapshot, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "snapshot", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVMRollbackParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVMRollback(w, r, vm, snapshot, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 type UnescapedCookieParamError struct {
 	ParamName string
 	Err       error
@@ -6322,6 +7674,45 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/firewall/test", wrapper.GetFirewallTest)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/vms", wrapper.ListVMs)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/vms/{vm}", wrapper.DeleteVM)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/vms/{vm}", wrapper.GetVM)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/vms/{vm}/power", wrapper.PostVMPower)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/vms/{vm}/recreate", wrapper.PostVMRecreate)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/vms/{vm}/adoption", wrapper.GetVMAdoption)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/vms/{vm}/adoption", wrapper.PostVMAdoption)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/vms/{vm}/snapshots", wrapper.PostVMSnapshot)
+	})
+	r.Group(func(r chi.Router) {
+		r.Delete(options.BaseURL+"/v1/vms/{vm}/snapshots/{snapshot}", wrapper.DeleteVMSnapshot)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/vms/{vm}/snapshots/{snapshot}/rollback", wrapper.PostVMRollback)
+	})
+	r.Group(func(r chi.Router) {
+		r.Get(options.BaseURL+"/v1/images", wrapper.ListImages)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/images/{image}/pull", wrapper.PostImagePull)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/images/prune", wrapper.PostImagePrune)
 	})
 	r.Group(func(r chi.Router) {
 		r.Get(options.BaseURL+"/v1/tokens", wrapper.ListTokens)
@@ -8351,6 +9742,542 @@ type PutRootPassworddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutRootPassworddefaultApplicationProblemPlusJSONResponse) VisitPutRootPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImagesRequestObject struct {
+}
+
+type ListImagesResponseObject interface {
+	VisitListImagesResponse(w http.ResponseWriter) error
+}
+
+type ListImages200JSONResponse ImageList
+
+func (response ListImages200JSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages400ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages401ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages403ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages404ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages409ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages422ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages429ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImagesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListImagesdefaultApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePruneRequestObject struct {
+	Params PostImagePruneParams
+	Body   *PostImagePruneJSONRequestBody
+}
+
+type PostImagePruneResponseObject interface {
+	VisitPostImagePruneResponse(w http.ResponseWriter) error
+}
+
+type PostImagePrune200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostImagePrune200JSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostImagePrune202JSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune400ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune401ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune403ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune404ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune409ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune413ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune415ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune422ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrune429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePrune429ApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePrunedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostImagePrunedefaultApplicationProblemPlusJSONResponse) VisitPostImagePruneResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePullRequestObject struct {
+	Image  ImageParam `json:"image"`
+	Params PostImagePullParams
+}
+
+type PostImagePullResponseObject interface {
+	VisitPostImagePullResponse(w http.ResponseWriter) error
+}
+
+type PostImagePull200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostImagePull200JSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostImagePull202JSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull400ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull401ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull403ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull404ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull409ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull422ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePull429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostImagePull429ApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostImagePulldefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostImagePulldefaultApplicationProblemPlusJSONResponse) VisitPostImagePullResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -14442,6 +16369,1863 @@ func (response GetVersiondefaultApplicationProblemPlusJSONResponse) VisitGetVers
 	return err
 }
 
+type ListVMsRequestObject struct {
+}
+
+type ListVMsResponseObject interface {
+	VisitListVMsResponse(w http.ResponseWriter) error
+}
+
+type ListVMs200JSONResponse VMList
+
+func (response ListVMs200JSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs400ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs401ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs403ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs404ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs409ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs422ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMs429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response ListVMs429ApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListVMsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListVMsdefaultApplicationProblemPlusJSONResponse) VisitListVMsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMRequestObject struct {
+	VM     VMParam `json:"vm"`
+	Params DeleteVMParams
+}
+
+type DeleteVMResponseObject interface {
+	VisitDeleteVMResponse(w http.ResponseWriter) error
+}
+
+type DeleteVM200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response DeleteVM200JSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response DeleteVM202JSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM400ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM401ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM403ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM404ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM409ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM422ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVM429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVM429ApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteVMdefaultApplicationProblemPlusJSONResponse) VisitDeleteVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMRequestObject struct {
+	VM VMParam `json:"vm"`
+}
+
+type GetVMResponseObject interface {
+	VisitGetVMResponse(w http.ResponseWriter) error
+}
+
+type GetVM200JSONResponse VMDetail
+
+func (response GetVM200JSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM400ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM401ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM403ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM404ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM409ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM422ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVM429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetVM429ApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetVMdefaultApplicationProblemPlusJSONResponse) VisitGetVMResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoptionRequestObject struct {
+	VM VMParam `json:"vm"`
+}
+
+type GetVMAdoptionResponseObject interface {
+	VisitGetVMAdoptionResponse(w http.ResponseWriter) error
+}
+
+type GetVMAdoption200JSONResponse VMAdoption
+
+func (response GetVMAdoption200JSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption400ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption401ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption403ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption404ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption409ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption422ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoption429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response GetVMAdoption429ApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetVMAdoptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetVMAdoptiondefaultApplicationProblemPlusJSONResponse) VisitGetVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoptionRequestObject struct {
+	VM     VMParam `json:"vm"`
+	Params PostVMAdoptionParams
+	Body   *PostVMAdoptionJSONRequestBody
+}
+
+type PostVMAdoptionResponseObject interface {
+	VisitPostVMAdoptionResponse(w http.ResponseWriter) error
+}
+
+type PostVMAdoption200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostVMAdoption200JSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostVMAdoption202JSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption400ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption401ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption403ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption404ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption409ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption413ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption415ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption422ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoption429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMAdoption429ApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMAdoptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVMAdoptiondefaultApplicationProblemPlusJSONResponse) VisitPostVMAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPowerRequestObject struct {
+	VM     VMParam `json:"vm"`
+	Params PostVMPowerParams
+	Body   *PostVMPowerJSONRequestBody
+}
+
+type PostVMPowerResponseObject interface {
+	VisitPostVMPowerResponse(w http.ResponseWriter) error
+}
+
+type PostVMPower200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostVMPower200JSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostVMPower202JSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower400ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower401ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower403ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower404ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower409ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower413ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower415ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower422ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPower429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMPower429ApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMPowerdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVMPowerdefaultApplicationProblemPlusJSONResponse) VisitPostVMPowerResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreateRequestObject struct {
+	VM     VMParam `json:"vm"`
+	Params PostVMRecreateParams
+	Body   *PostVMRecreateJSONRequestBody
+}
+
+type PostVMRecreateResponseObject interface {
+	VisitPostVMRecreateResponse(w http.ResponseWriter) error
+}
+
+type PostVMRecreate200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostVMRecreate200JSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostVMRecreate202JSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate400ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate401ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate403ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate404ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate409ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate413ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate415ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate422ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreate429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRecreate429ApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRecreatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVMRecreatedefaultApplicationProblemPlusJSONResponse) VisitPostVMRecreateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshotRequestObject struct {
+	VM     VMParam `json:"vm"`
+	Params PostVMSnapshotParams
+	Body   *PostVMSnapshotJSONRequestBody
+}
+
+type PostVMSnapshotResponseObject interface {
+	VisitPostVMSnapshotResponse(w http.ResponseWriter) error
+}
+
+type PostVMSnapshot200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostVMSnapshot200JSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostVMSnapshot202JSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot400ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot401ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot403ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot404ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot409ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot413ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot415ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot422ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshot429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMSnapshot429ApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVMSnapshotdefaultApplicationProblemPlusJSONResponse) VisitPostVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshotRequestObject struct {
+	VM       VMParam         `json:"vm"`
+	Snapshot VMSnapshotParam `json:"snapshot"`
+	Params   DeleteVMSnapshotParams
+}
+
+type DeleteVMSnapshotResponseObject interface {
+	VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error
+}
+
+type DeleteVMSnapshot200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response DeleteVMSnapshot200JSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response DeleteVMSnapshot202JSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot400ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot401ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot403ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot404ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot409ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot422ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshot429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteVMSnapshot429ApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteVMSnapshotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteVMSnapshotdefaultApplicationProblemPlusJSONResponse) VisitDeleteVMSnapshotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollbackRequestObject struct {
+	VM       VMParam         `json:"vm"`
+	Snapshot VMSnapshotParam `json:"snapshot"`
+	Params   PostVMRollbackParams
+	Body     *PostVMRollbackJSONRequestBody
+}
+
+type PostVMRollbackResponseObject interface {
+	VisitPostVMRollbackResponse(w http.ResponseWriter) error
+}
+
+type PostVMRollback200JSONResponse struct{ OperationEndedJSONResponse }
+
+func (response PostVMRollback200JSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostVMRollback202JSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback400ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback401ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback403ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback404ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback409ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback413ApplicationProblemPlusJSONResponse struct {
+	TooLargeApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback413ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedMediaApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback415ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback422ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollback429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVMRollback429ApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVMRollbackdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVMRollbackdefaultApplicationProblemPlusJSONResponse) VisitPostVMRollbackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// GetHealth Whether the daemon answers
@@ -14489,6 +18273,15 @@ type StrictServerInterface interface {
 	// PutRootPassword Set root's password
 	// (PUT /v1/host/root-password)
 	PutRootPassword(ctx context.Context, request PutRootPasswordRequestObject) (PutRootPasswordResponseObject, error)
+	// ListImages The images
+	// (GET /v1/images)
+	ListImages(ctx context.Context, request ListImagesRequestObject) (ListImagesResponseObject, error)
+	// PostImagePrune Remove images that no VM is being made of
+	// (POST /v1/images/prune)
+	PostImagePrune(ctx context.Context, request PostImagePruneRequestObject) (PostImagePruneResponseObject, error)
+	// PostImagePull Fetch an image of the platform
+	// (POST /v1/images/{image}/pull)
+	PostImagePull(ctx context.Context, request PostImagePullRequestObject) (PostImagePullResponseObject, error)
 	// GetNetwork The host's network as seen and as wanted
 	// (GET /v1/network)
 	GetNetwork(ctx context.Context, request GetNetworkRequestObject) (GetNetworkResponseObject, error)
@@ -14609,6 +18402,36 @@ type StrictServerInterface interface {
 	// GetVersion The daemon's version
 	// (GET /v1/version)
 	GetVersion(ctx context.Context, request GetVersionRequestObject) (GetVersionResponseObject, error)
+	// ListVMs The virtual machines
+	// (GET /v1/vms)
+	ListVMs(ctx context.Context, request ListVMsRequestObject) (ListVMsResponseObject, error)
+	// DeleteVM Delete a virtual machine
+	// (DELETE /v1/vms/{vm})
+	DeleteVM(ctx context.Context, request DeleteVMRequestObject) (DeleteVMResponseObject, error)
+	// GetVM One virtual machine
+	// (GET /v1/vms/{vm})
+	GetVM(ctx context.Context, request GetVMRequestObject) (GetVMResponseObject, error)
+	// GetVMAdoption What an adoption would take over
+	// (GET /v1/vms/{vm}/adoption)
+	GetVMAdoption(ctx context.Context, request GetVMAdoptionRequestObject) (GetVMAdoptionResponseObject, error)
+	// PostVMAdoption Adopt a virtual machine that others made
+	// (POST /v1/vms/{vm}/adoption)
+	PostVMAdoption(ctx context.Context, request PostVMAdoptionRequestObject) (PostVMAdoptionResponseObject, error)
+	// PostVMPower Start, stop, shut down or reboot a virtual machine
+	// (POST /v1/vms/{vm}/power)
+	PostVMPower(ctx context.Context, request PostVMPowerRequestObject) (PostVMPowerResponseObject, error)
+	// PostVMRecreate Make a virtual machine anew
+	// (POST /v1/vms/{vm}/recreate)
+	PostVMRecreate(ctx context.Context, request PostVMRecreateRequestObject) (PostVMRecreateResponseObject, error)
+	// PostVMSnapshot Take a snapshot
+	// (POST /v1/vms/{vm}/snapshots)
+	PostVMSnapshot(ctx context.Context, request PostVMSnapshotRequestObject) (PostVMSnapshotResponseObject, error)
+	// DeleteVMSnapshot Delete a snapshot
+	// (DELETE /v1/vms/{vm}/snapshots/{snapshot})
+	DeleteVMSnapshot(ctx context.Context, request DeleteVMSnapshotRequestObject) (DeleteVMSnapshotResponseObject, error)
+	// PostVMRollback Take a virtual machine back to a snapshot
+	// (POST /v1/vms/{vm}/snapshots/{snapshot}/rollback)
+	PostVMRollback(ctx context.Context, request PostVMRollbackRequestObject) (PostVMRollbackResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
@@ -15064,6 +18887,93 @@ func (sh *strictHandler) PutRootPassword(w http.ResponseWriter, r *http.Request)
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutRootPasswordResponseObject); ok {
 		if err := validResponse.VisitPutRootPasswordResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListImages operation middleware
+func (sh *strictHandler) ListImages(w http.ResponseWriter, r *http.Request) {
+	var request ListImagesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListImages(ctx, request.(ListImagesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListImages")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListImagesResponseObject); ok {
+		if err := validResponse.VisitListImagesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostImagePrune operation middleware
+func (sh *strictHandler) PostImagePrune(w http.ResponseWriter, r *http.Request, params PostImagePruneParams) {
+	var request PostImagePruneRequestObject
+
+	request.Params = params
+
+	var body PostImagePruneJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostImagePrune(ctx, request.(PostImagePruneRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostImagePrune")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostImagePruneResponseObject); ok {
+		if err := validResponse.VisitPostImagePruneResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostImagePull operation middleware
+func (sh *strictHandler) PostImagePull(w http.ResponseWriter, r *http.Request, image ImageParam, params PostImagePullParams) {
+	var request PostImagePullRequestObject
+
+	request.Image = image
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostImagePull(ctx, request.(PostImagePullRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostImagePull")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostImagePullResponseObject); ok {
+		if err := validResponse.VisitPostImagePullResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -16168,6 +20078,311 @@ func (sh *strictHandler) GetVersion(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetVersionResponseObject); ok {
 		if err := validResponse.VisitGetVersionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListVMs operation middleware
+func (sh *strictHandler) ListVMs(w http.ResponseWriter, r *http.Request) {
+	var request ListVMsRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListVMs(ctx, request.(ListVMsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListVMs")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListVMsResponseObject); ok {
+		if err := validResponse.VisitListVMsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteVM operation middleware
+func (sh *strictHandler) DeleteVM(w http.ResponseWriter, r *http.Request, vm VMParam, params DeleteVMParams) {
+	var request DeleteVMRequestObject
+
+	request.VM = vm
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVM(ctx, request.(DeleteVMRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVM")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteVMResponseObject); ok {
+		if err := validResponse.VisitDeleteVMResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVM operation middleware
+func (sh *strictHandler) GetVM(w http.ResponseWriter, r *http.Request, vm VMParam) {
+	var request GetVMRequestObject
+
+	request.VM = vm
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVM(ctx, request.(GetVMRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVM")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetVMResponseObject); ok {
+		if err := validResponse.VisitGetVMResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetVMAdoption operation middleware
+func (sh *strictHandler) GetVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam) {
+	var request GetVMAdoptionRequestObject
+
+	request.VM = vm
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetVMAdoption(ctx, request.(GetVMAdoptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetVMAdoption")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetVMAdoptionResponseObject); ok {
+		if err := validResponse.VisitGetVMAdoptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVMAdoption operation middleware
+func (sh *strictHandler) PostVMAdoption(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMAdoptionParams) {
+	var request PostVMAdoptionRequestObject
+
+	request.VM = vm
+	request.Params = params
+
+	var body PostVMAdoptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVMAdoption(ctx, request.(PostVMAdoptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVMAdoption")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVMAdoptionResponseObject); ok {
+		if err := validResponse.VisitPostVMAdoptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVMPower operation middleware
+func (sh *strictHandler) PostVMPower(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMPowerParams) {
+	var request PostVMPowerRequestObject
+
+	request.VM = vm
+	request.Params = params
+
+	var body PostVMPowerJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVMPower(ctx, request.(PostVMPowerRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVMPower")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVMPowerResponseObject); ok {
+		if err := validResponse.VisitPostVMPowerResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVMRecreate operation middleware
+func (sh *strictHandler) PostVMRecreate(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMRecreateParams) {
+	var request PostVMRecreateRequestObject
+
+	request.VM = vm
+	request.Params = params
+
+	var body PostVMRecreateJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVMRecreate(ctx, request.(PostVMRecreateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVMRecreate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVMRecreateResponseObject); ok {
+		if err := validResponse.VisitPostVMRecreateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVMSnapshot operation middleware
+func (sh *strictHandler) PostVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, params PostVMSnapshotParams) {
+	var request PostVMSnapshotRequestObject
+
+	request.VM = vm
+	request.Params = params
+
+	var body PostVMSnapshotJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVMSnapshot(ctx, request.(PostVMSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVMSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVMSnapshotResponseObject); ok {
+		if err := validResponse.VisitPostVMSnapshotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteVMSnapshot operation middleware
+func (sh *strictHandler) DeleteVMSnapshot(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params DeleteVMSnapshotParams) {
+	var request DeleteVMSnapshotRequestObject
+
+	request.VM = vm
+	request.Snapshot = snapshot
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteVMSnapshot(ctx, request.(DeleteVMSnapshotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteVMSnapshot")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteVMSnapshotResponseObject); ok {
+		if err := validResponse.VisitDeleteVMSnapshotResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVMRollback operation middleware
+func (sh *strictHandler) PostVMRollback(w http.ResponseWriter, r *http.Request, vm VMParam, snapshot VMSnapshotParam, params PostVMRollbackParams) {
+	var request PostVMRollbackRequestObject
+
+	request.VM = vm
+	request.Snapshot = snapshot
+	request.Params = params
+
+	var body PostVMRollbackJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVMRollback(ctx, request.(PostVMRollbackRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVMRollback")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVMRollbackResponseObject); ok {
+		if err := validResponse.VisitPostVMRollbackResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

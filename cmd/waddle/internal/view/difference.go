@@ -21,6 +21,8 @@ func mark(k client.DifferenceKind, st Look) string {
 		return st.Info(">")
 	case client.DifferenceKindConflict:
 		return st.Bad("!")
+	case client.DifferenceKindManual:
+		return st.Info("?")
 	}
 	return "*"
 }

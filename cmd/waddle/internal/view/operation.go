@@ -16,14 +16,17 @@ func Operations(ops []client.OperationSummary, c Clock) string {
 	rows := [][]string{{"ID", "WHAT", "STATE", "STARTED", "TOOK", "STEPS", "BY"}}
 	for _, o := range ops {
 		rows = append(rows, []string{
-			o.ID, what(o.Kind, o.Selection), string(o.State), stamp(o.Created), c.took(o.Created, o.Ended), stepCounts(o.StepCounts), o.Caller.Name,
+			o.ID, what(o.Kind, o.Action, o.Selection), string(o.State), stamp(o.Created), c.took(o.Created, o.Ended), stepCounts(o.StepCounts), o.Caller.Name,
 		})
 	}
 	return Columns(rows...)
 }
 
-// what names an operation: "apply phases 0, 1".
-func what(kind client.OperationKind, s client.Selection) string {
+// what names an operation: "apply phases 0 to 1", "vm.reboot teleport".
+func what(kind client.OperationKind, a *client.Action, s client.Selection) string {
+	if a != nil {
+		return Printable(a.Verb + " " + a.Subject)
+	}
 	text := string(kind)
 	switch len(s.Phases) {
 	case 0:
@@ -55,7 +58,7 @@ func Operation(o client.Operation, c Clock, st Look) string {
 	var b strings.Builder
 	b.WriteString(Columns(
 		[]string{"operation", o.ID},
-		[]string{"what", what(o.Kind, o.Selection)},
+		[]string{"what", what(o.Kind, o.Action, o.Selection)},
 		[]string{"state", state(o)},
 		[]string{"asked by", o.Caller.Name + " from " + o.Caller.From},
 		[]string{"platform", o.Revision},

@@ -180,6 +180,9 @@ func (t Tally) String() string {
 	if n := t.Kinds[client.DifferenceKindConflict]; n > 0 {
 		changes = append(changes, count(n, "conflict", "conflicts"))
 	}
+	if n := t.Kinds[client.DifferenceKindManual]; n > 0 {
+		changes = append(changes, fmt.Sprintf("%d left to you", n))
+	}
 	line := "no changes"
 	if len(changes) > 0 {
 		line = strings.Join(changes, ", ")

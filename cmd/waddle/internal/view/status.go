@@ -29,7 +29,7 @@ func Status(s client.Status, c Clock, st Look) string {
 	}
 	rows = append(rows, []string{"running", running})
 	if s.Last != nil {
-		rows = append(rows, []string{"last", fmt.Sprintf("%s %s: %s, %s", s.Last.ID, what(s.Last.Kind, s.Last.Selection), s.Last.State, c.ago(s.Last.Created))})
+		rows = append(rows, []string{"last", fmt.Sprintf("%s %s: %s, %s", s.Last.ID, what(s.Last.Kind, s.Last.Action, s.Last.Selection), s.Last.State, c.ago(s.Last.Created))})
 		if s.Last.Error != nil {
 			rows = append(rows, []string{"", s.Last.Error.Detail})
 		}

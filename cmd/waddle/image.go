@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waddle-social/waddle/client"
+	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
+)
+
+func newImage(a *app) *cobra.Command {
+	return group("image", "look", "Look at, fetch and remove the images of virtual machines",
+		`An image is what a VM's disk is made of. waddle apply fetches what it needs; afterwards an
+image is needed only for VMs that are made anew.`,
+		"  waddle image ls", newImageLs(a), newImagePull(a), newImagePrune(a))
+}
+
+func newImageLs(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "ls", Short: "List the images",
+		Long:    "Lists the images in the storage and downloads that are not finished. Nothing is changed.",
+		Example: "  waddle image ls\n  waddle image ls -o json | jq '.images[].name'",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := a.connect()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := a.limited(cmd.Context())
+			defer cancel()
+			r, err := c.ListImagesWithResponse(ctx)
+			if err != nil {
+				return fmt.Errorf("cannot list the images: %w", err)
+			}
+			l, err := need(r.JSON200, r.Status())
+			if err != nil {
+				return err
+			}
+			return a.emitBody(r.Body, func() string { return view.Images(l.Images) })
+		},
+	}
+}
+
+var platformImages = []string{"debian\tthe Teleport VM's", "talos\tthe nodes'"}
+
+func newImagePull(a *app) *cobra.Command {
+	var k consent
+	c := &cobra.Command{
+		Use: "pull debian|talos", Short: "Fetch an image of the platform",
+		Long: `Fetches the image that the platform document names for the Teleport VM (debian) or the nodes
+(talos), resumes what was interrupted, and verifies it. What is there and right stays.`,
+		Example:           "  waddle image pull talos",
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.FixedCompletions(platformImages, cobra.ShellCompDirectiveNoFileComp),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
+				r, err := c.PostImagePullWithResponse(ctx, args[0], &client.PostImagePullParams{IdempotencyKey: &key})
+				if err != nil {
+					return nil, nil, "", fmt.Errorf("cannot fetch the image %s: %w", args[0], err)
+				}
+				return r.JSON200, r.JSON202, r.Status(), nil
+			})
+		},
+	}
+	detachFlag(c, &k)
+	return c
+}
+
+func newImagePrune(a *app) *cobra.Command {
+	var k consent
+	var all bool
+	c := &cobra.Command{
+		Use: "prune", Short: "Remove images that are not needed",
+		Long: `Removes the images that waddle brought, except the two that the platform document names, or
+with --all these too. An image of which a VM is being made stays, and what others brought.`,
+		Example: "  waddle image prune",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.agreeTo(cmd.Context(), k, "Remove images that are not needed?"); err != nil {
+				return err
+			}
+			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
+				r, err := c.PostImagePruneWithResponse(ctx, &client.PostImagePruneParams{IdempotencyKey: &key}, client.ImagePruneRequest{All: all})
+				if err != nil {
+					return nil, nil, "", fmt.Errorf("cannot remove images: %w", err)
+				}
+				return r.JSON200, r.JSON202, r.Status(), nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "the platform's own too")
+	yesFlag(c, &k)
+	detachFlag(c, &k)
+	return c
+}
