@@ -170,9 +170,8 @@ func (c *ci) everySubCommand(document string) {
 		"firewall-test": {"internet", "host:8006/tcp"}, "firewall-set": {"initial"}, "firewall-emergency": {"198.51.100.7", "5m"},
 	}
 	codes := map[string]int{
-		"preflight": 4, // nobody has made waddled a token in Proxmox here
-		"undo":      4, // it would take away the address that CI calls
-		"apply":     6, // phase 0 waits for a login with the key
+		"undo":  4, // it would take away the address that CI calls
+		"apply": 6, // phase 0 waits for a login with the key
 	}
 	for _, sub := range subCommands(c.t, c.script(0, "help")) {
 		if sub == "token-revoke" {
