@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -83,6 +84,27 @@ func dialEndpoint(t *testing.T, vm *VM) (*ssh.Client, error) {
 		return nil, err
 	}
 	return ssh.NewClient(c, channels, requests), nil
+}
+
+// provision repeats an RPC as the external provisioner does while the endpoint
+// says that a volume's device has not appeared yet: an emulated udev is slow.
+func provision(t *testing.T, rpc func() error) {
+	t.Helper()
+	for {
+		err := rpc()
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "device did not appear") {
+			t.Fatal(err)
+		}
+		t.Log("again: ", err)
+		select {
+		case <-t.Context().Done():
+			t.Fatal(err)
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // logIn discovers a volume's target, logs in and returns the disk.

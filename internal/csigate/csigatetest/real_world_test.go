@@ -63,6 +63,7 @@ func newWorld(t *testing.T) *world {
 	w.start()
 	t.Cleanup(func() {
 		w.halt()
+		w.unexport()
 		if out, err := exec.Command("zfs", "destroy", "-r", root).CombinedOutput(); err != nil {
 			t.Errorf("zfs destroy -r %s: %v: %s", root, err, out)
 		}
@@ -94,7 +95,8 @@ func (w *world) start() {
 	w.halt()
 	root, err := zfs.ParseRoot(w.root)
 	must(w.t, err)
-	w.zfs, err = zfs.New(zfs.Options{Root: root, Seam: w.seam})
+	// An emulated host's udev takes its time.
+	w.zfs, err = zfs.New(zfs.Options{Root: root, Seam: w.seam, DeviceWait: 5 * time.Minute})
 	must(w.t, err)
 	b, err := iscsi.ParseBase(base)
 	must(w.t, err)
@@ -138,6 +140,19 @@ func (w *world) halt() {
 	if w.one != nil {
 		_ = w.one.Close()
 		w.one = nil
+	}
+}
+
+// unexport takes away what a failed test has left.
+func (w *world) unexport() {
+	l, err := w.iscsi.List(context.Background())
+	if err != nil {
+		w.t.Error(err)
+	}
+	for _, g := range l.Targets {
+		if err := w.iscsi.Delete(context.Background(), g.IQN, true); err != nil {
+			w.t.Error(err)
+		}
 	}
 }
 
