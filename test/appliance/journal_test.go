@@ -64,7 +64,6 @@ func rulesBeforeTheNetwork(t *testing.T, vm *VM, end string) {
 		"network-pre.target": of("network-pre.target", unitFinished),
 		"networking.service": of("networking.service", unitStarting),
 		"waddled.service":    of("waddled.service", unitStarting),
-		"ssh.service":        of("ssh.service", unitStarting),
 		"the first link": first("a link that goes up", func(e entry) bool {
 			text, _ := e.Text.(string)
 			return e.Transport == "kernel" && linkUp.MatchString(text)
@@ -75,8 +74,8 @@ func rulesBeforeTheNetwork(t *testing.T, vm *VM, end string) {
 			t.Errorf("the rules' unit ended %.3f s after the boot, %s began at %.3f s", loaded, what, at)
 		}
 	}
-	t.Logf("since the boot: rules' unit began %.2f s and ended %.2f s, network-pre.target %.2f s, networking %.2f s, first link up %.2f s, ssh %.2f s",
-		of("waddled-firewall.service", unitStarting), loaded, later["network-pre.target"], later["networking.service"], later["the first link"], later["ssh.service"])
+	t.Logf("since the boot: rules' unit began %.2f s and ended %.2f s, network-pre.target %.2f s, networking %.2f s, first link up %.2f s",
+		of("waddled-firewall.service", unitStarting), loaded, later["network-pre.target"], later["networking.service"], later["the first link"])
 }
 
 func journalOf(t *testing.T, vm *VM) []entry {
