@@ -112,7 +112,7 @@ func (h *host) restart() time.Duration {
 	line := h.until("journalctl -u waddled _SYSTEMD_INVOCATION_ID=" + invocation + " -o short-monotonic --no-hostname | grep 'targets restored'")
 	fmt.Printf("bench: the daemon says: %s\n", line[strings.Index(line, "targets restored"):])
 	if !strings.Contains(line, "failed=0") {
-		h.Fatalf("not all targets were restored: %s", line)
+		h.Fatalf("not all targets were restored: %s\n%s", line, h.sh("journalctl -u waddled _SYSTEMD_INVOCATION_ID="+invocation+" -o cat | grep 'could not be restored' | head -5"))
 	}
 	end, err := strconv.ParseFloat(strings.Trim(strings.Fields(strings.Trim(line, "[ "))[0], "[]"), 64)
 	if err != nil {
