@@ -12,11 +12,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/internal/platform/platformtest"
 	"github.com/waddle-social/waddle/internal/problem"
 )
 
 func TestWhatMinimalWritesIsReadAsTheSamePlatform(t *testing.T) {
-	valid := validPlatform(parseExample(t))
+	valid := platformtest.Valid(parseExample(t))
 	rapid.Check(t, func(t *rapid.T) {
 		p := valid.Draw(t, "platform")
 		if err := p.Validate(); err != nil {

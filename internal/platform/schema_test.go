@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/internal/platform/platformtest"
 )
 
 func compiledSchema(t *testing.T) *jsonschema.Schema {
@@ -47,7 +48,7 @@ func asJSON(data []byte) (any, error) {
 
 func TestTheSchemaAcceptsWhatParseAccepts(t *testing.T) {
 	schema := compiledSchema(t)
-	drawn := validPlatform(parseExample(t))
+	drawn := platformtest.Valid(parseExample(t))
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawn.Draw(t, "platform")
 		data := marshal(t, p.WithDefaults())

@@ -1,4 +1,4 @@
-package platform_test
+package platformtest
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"github.com/waddle-social/waddle/internal/platform"
 )
 
-// validPlatform draws platforms that satisfy every rule, from the plan's own to
+// Valid draws platforms that satisfy every rule, from the plan's own to
 // ones that change most tables.
-func validPlatform(base *platform.Platform) *rapid.Generator[*platform.Platform] {
+func Valid(base *platform.Platform) *rapid.Generator[*platform.Platform] {
 	return rapid.Custom(func(t *rapid.T) *platform.Platform {
 		p := platform.Minimal(base)
 		maybe := func(label string, change func()) {
@@ -83,7 +83,7 @@ func drawRest(t *rapid.T, p *platform.Platform) {
 	s.Secrets.Vault = platform.Vault(rapid.SampledFrom([]string{"", "a vault", "x"}).Draw(t, "vault"))
 	s.GitOps.NetworkPolicy = rapid.SampledFrom([]platform.Toggle{"", platform.On, platform.Off}).Draw(t, "policy")
 	s.Lockdown.Internal = rapid.SampledFrom([]platform.InternalTrust{"", platform.Zones, platform.Open}).Draw(t, "trust")
-	s.Lockdown.SSHFrom = rapid.SampledFrom([][]netip.Prefix{nil, {netip.MustParsePrefix("192.0.2.0/24")}}).Draw(t, "from")
+	s.Lockdown.SSHFrom = rapid.SampledFrom([][]netip.Prefix{nil, {netip.MustParsePrefix("192.0.2.0/24")}, {netip.MustParsePrefix("2001:db8:7::/48"), netip.MustParsePrefix("198.51.100.7/32")}}).Draw(t, "from")
 	s.Waddled.Port = platform.Port(rapid.IntRange(9000, 65535).Draw(t, "port"))
 	s.Waddled.Retention.Age = platform.Duration(rapid.Int64Range(1, 3650*24*3600).Draw(t, "age") * 1e9)
 	s.Components.CertManager.Version = platform.VersionRange(rapid.SampledFrom([]string{"", "1.x", "v1.21.2", "2.9.x"}).Draw(t, "cert-manager"))
