@@ -48,6 +48,11 @@ func (l *Lab) startDaemon(ctx context.Context, binary string, args, env []string
 	if err := l.installDaemon(binary); err != nil {
 		return err
 	}
+	// One that was killed a moment ago may not have let go of its socket yet, and
+	// would be taken for the new one.
+	if err := os.Remove(l.Socket()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	log, err := os.OpenFile(l.DaemonLog(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
