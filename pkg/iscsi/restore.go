@@ -58,12 +58,13 @@ func (c *Client) clearPortals(ctx context.Context, t Target) ([]Change, error) {
 	return w.changes, err
 }
 
-// each runs do for every target without an error, a few at a time. Most of the
-// time is the kernel's, and it works on a few processors at once at best.
+// each runs do for every target without an error, some at a time. Most of the
+// time the kernel only waits (a LUN's link waits for all processors to have passed
+// a point, synchronize_rcu), so that there are more at once than processors.
 func (c *Client) each(done []Restored, do func(i int) ([]Change, error)) {
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(len(done), 2*runtime.NumCPU()) {
+	for range min(len(done), 8*runtime.NumCPU()) {
 		wg.Go(func() {
 			for i := range next {
 				changes, err := do(i)

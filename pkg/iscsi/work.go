@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 )
 
 // The operations, as the seam and errors name them. They read after "cannot".
@@ -81,7 +82,7 @@ func (w *work) do(ch Change, path string, call func(FS) error) error {
 		return fmt.Errorf("cannot %s: %w", phrase(ch.Op, ch.Object), err)
 	}
 	w.enter(ch, path)
-	err := call(w.c.o.FS)
+	err := again(func() error { return call(w.c.o.FS) })
 	if left := w.leave(); left != nil {
 		return left
 	}
@@ -91,6 +92,26 @@ func (w *work) do(ch Change, path string, call func(FS) error) error {
 	}
 	w.changes = append(w.changes, ch)
 	return nil
+}
+
+// restartSys is the kernel's ERESTARTSYS. A zvol's open gives it back when ZFS's
+// namespace is locked just now, by a zfs command or by another open, and counts
+// on being called again (OpenZFS, zvol_os.c, zvol_open). The open system call
+// does that; LIO hands it on to whoever enables the backstore.
+const restartSys = syscall.Errno(512)
+
+const (
+	restartFor   = 10 * time.Second
+	restartPause = 5 * time.Millisecond
+)
+
+// again repeats a call that the kernel wants to have repeated.
+func again(call func() error) error {
+	err := call()
+	for began := time.Now(); errors.Is(err, restartSys) && time.Since(began) < restartFor; err = call() {
+		time.Sleep(restartPause)
+	}
+	return err
 }
 
 // make makes a folder; one that is there already is success.
