@@ -12,9 +12,12 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
+
+	"github.com/waddle-social/waddle/internal/lab"
 )
 
 func main() {
+	lab.ServeIfAsked()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

@@ -59,7 +59,7 @@ func (l *Lab) startDaemon(ctx context.Context, binary string, args, env []string
 	}
 	defer func() { _ = log.Close() }()
 	cmd := l.Host.Command(context.WithoutCancel(ctx), append([]string{daemonBinary}, args...)...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {

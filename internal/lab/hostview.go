@@ -31,6 +31,7 @@ func makeHostView(ca []byte) error {
 		// A sysfs shows the links of the network namespace in which it was mounted.
 		{"mount the host's /sys", func() error { return unix.Mount("sysfs", "/sys", "sysfs", 0, "") }},
 		{"write the host's files", writeHostFiles},
+		{"give the host the programs of Proxmox VE", writeTools},
 		{"let the host trust the lab's internet", func() error { return trust("/etc", ca) }},
 		{"set the host's name", func() error { return unix.Sethostname([]byte(hostName)) }},
 		{"leave the machine's directory", func() error { return os.Chdir("/") }},

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 
 	"golang.org/x/sys/unix"
@@ -32,6 +33,9 @@ func (n *Node) Command(ctx context.Context, argv ...string) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(ctx, "nsenter", append(append(args, "--"), argv...)...)
 	cmd.Dir = "/"
+	if n.root != "" {
+		cmd.Env = append(os.Environ(), "PATH="+toolDir+":"+os.Getenv("PATH"))
+	}
 	return cmd
 }
 

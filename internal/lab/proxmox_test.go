@@ -111,6 +111,25 @@ func TestTheInternetServesImagesThatTheLabTrusts(t *testing.T) {
 	}
 }
 
+func TestTheHostHasTheProgramsOfProxmox(t *testing.T) {
+	l := startLab(t, Options{Name: "tools"})
+	if out, err := l.Host.Run(t.Context(), "pvesh", "get", "/version", "--output-format", "json"); err != nil || !strings.Contains(out, `"version"`) {
+		t.Errorf("pvesh: %s %v", out, err)
+	}
+	if got := task(t, l, "POST", "/nodes/pve/qemu", "vmid", "111", "name", "locked"); got != "OK" {
+		t.Fatal(got)
+	}
+	if _, err := l.Inject(t.Context(), pve.Fault{Kind: pve.FaultLock, VMID: 111, Lock: "create"}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := l.Host.Run(t.Context(), "qm", "unlock", "111"); err != nil {
+		t.Fatalf("qm unlock: %s %v", out, err)
+	}
+	if config := string(call(t, l, "GET", "/nodes/pve/qemu/111/config")); strings.Contains(config, `"lock"`) {
+		t.Errorf("after the unlock: %s", config)
+	}
+}
+
 func TestFaultsAreInjectedListedAndCleared(t *testing.T) {
 	l := startLab(t, Options{Name: "faults"})
 	id, err := l.Inject(t.Context(), pve.Fault{Kind: pve.FaultHTTP, Status: http.StatusBadGateway, Path: "/version"})

@@ -22,9 +22,10 @@ const (
 )
 
 // ServeIfAsked turns the program into a lab's service process when Up has started it
-// for that, and never returns then. Otherwise it does nothing. A program that calls Up
+// for that, or into a program of the host, and never returns then. Otherwise it does nothing. A program that calls Up
 // calls it first thing in main or TestMain.
 func ServeIfAsked() {
+	toolIfAsked()
 	if os.Getenv(serviceEnv) == "" {
 		return
 	}
