@@ -7,31 +7,49 @@ import (
 	"net/url"
 	"time"
 
-	proxmox "github.com/luthermonson/go-proxmox"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // api is the connection to one node.
 type api struct {
 	node   string
 	retry  time.Duration
-	trust  *trust
-	client *proxmox.Client
+	client *rest.Client
 }
 
 func newAPI(o Options) (*api, error) {
-	pin, err := parseFingerprint(o.Fingerprint)
+	c, err := o.connection()
 	if err != nil {
 		return nil, err
 	}
-	a := &api{node: o.Node, retry: o.Retry, trust: &trust{caFile: o.CAFile, name: o.ServerName, pin: pin}}
-	a.client = proxmox.NewClient(o.URL, proxmox.WithUserAgent("waddled"), proxmox.WithHTTPClient(&http.Client{
-		Transport: &transport{o: o, trust: a.trust},
-		Timeout:   o.Timeout,
-	}))
-	return a, nil
+	return &api{node: o.Node, retry: o.Retry, client: rest.New(c)}, nil
 }
 
-func (a *api) close() { a.trust.forget() }
+// connection is how the node is asked.
+func (o Options) connection() (rest.Options, error) {
+	c := rest.Options{URL: o.URL, ServerName: o.ServerName, CAFile: o.CAFile, Timeout: o.Timeout, Every: o.Poll, Log: o.Log}
+	c.Token = func() (string, error) {
+		token, err := o.token()
+		return token.ID + "=" + token.Secret, err
+	}
+	if o.Fingerprint == "" {
+		return c, nil
+	}
+	pin, err := rest.ParsePin(o.Fingerprint)
+	if err != nil {
+		return c, fail(KindInvalid, err, "copy it from the node's certificate page, or from: openssl x509 -fingerprint -sha256", "%v", err)
+	}
+	c.Pin = pin
+	return c, nil
+}
+
+func (o Options) token() (Token, error) {
+	token, err := o.Token()
+	if err != nil {
+		return Token{}, fail(KindToken, err, "make one: waddled setup proxmox", "the API token cannot be read: %v", err)
+	}
+	return token, nil
+}
 
 func (a *api) nodePath(path string) string { return "/nodes/" + url.PathEscape(a.node) + path }
 
@@ -41,7 +59,7 @@ const reads = 4 // how often a read is tried
 func (a *api) get(ctx context.Context, path string, into any) error {
 	pause := a.retry
 	for n := 1; ; n++ {
-		err := a.client.Get(ctx, path, into)
+		err := a.client.Do(ctx, http.MethodGet, path, nil, into)
 		if err == nil || n == reads || ctx.Err() != nil || !passing(err) {
 			return a.explain(ctx, err)
 		}
@@ -54,35 +72,32 @@ func (a *api) get(ctx context.Context, path string, into any) error {
 
 // passing tells whether a failed read may succeed when it is tried again.
 func passing(err error) bool {
-	var s *statusError
+	var s *rest.Error
 	if !errors.As(err, &s) {
-		return !untrusted(err) && !errors.As(err, new(*Error))
+		return !nothingSent(err) || refusedConnection(err)
 	}
-	return s.status >= 500 && s.status != http.StatusNotImplemented && kindOf(s.text) == KindRefused
+	return s.Status >= 500 && s.Status != http.StatusNotImplemented && kindOf(s.Message) == KindRefused
 }
 
 // send writes, once. unsure is true when the answer does not tell whether the
 // write took place.
 func (a *api) send(ctx context.Context, method, path string, body map[string]any, into any) (unsure bool, err error) {
-	switch method {
-	case http.MethodPost:
-		err = a.client.Post(ctx, path, body, into)
-	case http.MethodPut:
-		err = a.client.Put(ctx, path, body, into)
-	default: // its parameters are in the query
-		err = a.client.DeleteWithParams(ctx, path, body, into)
-	}
+	err = a.client.Call(ctx, method, path, body, into)
 	if err == nil {
 		return false, nil
 	}
-	var s *statusError
-	switch {
-	case errors.As(err, &s):
-		unsure = s.status >= 500 && kindOf(s.text) == KindRefused
-	default:
-		unsure = !untrusted(err) && !errors.As(err, new(*Error)) && !refusedConnection(err)
+	var s *rest.Error
+	if errors.As(err, &s) {
+		unsure = s.Status >= 500 && kindOf(s.Message) == KindRefused
+	} else {
+		unsure = !nothingSent(err)
 	}
 	return unsure, a.explain(ctx, err)
+}
+
+// nothingSent tells whether a request failed before it was sent, so that nothing can have happened.
+func nothingSent(err error) bool {
+	return errors.As(err, new(*rest.TrustError)) || errors.As(err, new(*Error)) || refusedConnection(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -35,7 +35,5 @@
 // is not a task that succeeded: the exit status and the last lines of the log are
 // in the error.
 //
-// The client library is go-proxmox, by its plain requests: its own calls hide the
-// text of Proxmox's refusals, and its waits ignore both the context and the exit
-// status.
+// The node is asked through the subpackage rest, which stands on go-proxmox.
 package vms

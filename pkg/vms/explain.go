@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // explain turns what a request failed with into an Error. The context's own error
 // stays what it is.
 func (a *api) explain(ctx context.Context, err error) error {
 	var known *Error
-	var s *statusError
+	var s *rest.Error
+	var t *rest.TrustError
 	switch {
 	case err == nil:
 		return nil
@@ -27,16 +29,18 @@ func (a *api) explain(ctx context.Context, err error) error {
 		return known
 	case errors.As(err, &s):
 		return explainStatus(s)
-	case untrusted(err):
+	case errors.Is(err, rest.ErrNoCA):
+		return fail(KindUntrusted, err, "name the node's CA file, or pin its certificate", "%v", cause(err))
+	case errors.As(err, &t):
 		return fail(KindUntrusted, err, "if the node's certificate was replaced on purpose, name its CA file or pin its fingerprint; if not, somebody else answers there",
-			"the certificate that Proxmox showed is not trusted: %v", cause(err))
+			"the certificate that Proxmox showed is not trusted: %v", t.Err)
 	case refusedConnection(err):
 		return fail(KindUnreachable, err, "look at systemctl status pveproxy on the node, and at the address", "Proxmox cannot be reached: %v", cause(err))
 	}
 	return fail(KindUnavailable, err, "run it again; if it stays, look at systemctl status pveproxy pvedaemon on the node", "Proxmox gave no answer: %v", cause(err))
 }
 
-// refusedConnection: nothing was sent, so nothing can have happened.
+// refusedConnection tells whether there was no connection.
 func refusedConnection(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, syscall.ECONNREFUSED)
@@ -44,7 +48,7 @@ func refusedConnection(err error) bool {
 
 // cause leaves out the client's own words, method and URL.
 func cause(err error) error {
-	var u *url.Error
+	var u *rest.AskError
 	if errors.As(err, &u) {
 		return u.Err
 	}
@@ -53,28 +57,28 @@ func cause(err error) error {
 
 var privilege = regexp.MustCompile(`Permission check failed \((/[^,]*), ([^)]+)\)`)
 
-func explainStatus(s *statusError) error {
+func explainStatus(s *rest.Error) error {
 	switch {
-	case s.status == 401:
-		return fail(KindToken, s, "make it anew: waddled setup proxmox", "Proxmox does not take the API token: %s", s.text)
-	case s.status == 403:
-		e := fail(KindForbidden, s, "give the role its privileges: waddled setup proxmox", "the API token may not do that: %s", s.text)
-		if m := privilege.FindStringSubmatch(s.text); m != nil {
+	case s.Status == 401:
+		return fail(KindToken, s, "make it anew: waddled setup proxmox", "Proxmox does not take the API token: %s", s.Message)
+	case s.Status == 403:
+		e := fail(KindForbidden, s, "give the role its privileges: waddled setup proxmox", "the API token may not do that: %s", s.Message)
+		if m := privilege.FindStringSubmatch(s.Message); m != nil {
 			e.Path, e.Privilege = m[1], m[2]
 		}
 		return e
-	case len(s.params) > 0:
+	case len(s.Params) > 0:
 		return explainParams(s)
-	case s.status > 500 && s.status != 501:
-		return fail(KindUnavailable, s, "run it again; if it stays, look at systemctl status pveproxy pvedaemon on the node", "Proxmox answered %d: %s", s.status, s.text)
+	case s.Status > 500 && s.Status != 501:
+		return fail(KindUnavailable, s, "run it again; if it stays, look at systemctl status pveproxy pvedaemon on the node", "Proxmox answered %d: %s", s.Status, s.Message)
 	}
-	return explainText(s.text, s)
+	return explainText(s.Message, s)
 }
 
-func explainParams(s *statusError) error {
+func explainParams(s *rest.Error) error {
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(s.params)) {
-		text := strings.Join(strings.Fields(s.params[name]), " ")
+	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
+		text := strings.Join(strings.Fields(s.Params[name]), " ")
 		if kind := kindOf(text); kind != KindRefused {
 			return explainText(text, s)
 		}
@@ -87,6 +91,21 @@ func explainParams(s *statusError) error {
 func explainText(text string, cause error) *Error {
 	kind := kindOf(text)
 	return fail(kind, cause, hints[kind], "%s", strings.Join(strings.Fields(text), " "))
+}
+
+// explainTask is the Error of a task that did not end well.
+func explainTask(t *rest.TaskError) error {
+	e := explainText(t.Exit, t)
+	if e.Kind == KindRefused {
+		e.Kind = KindTask
+		// The exit status often says only that QEMU did not start; the log knows why.
+		if kind := kindOf(strings.Join(t.Log, "\n")); kind != KindRefused {
+			e.Kind = kind
+		}
+		e.Hint = hints[e.Kind]
+	}
+	e.Detail, e.Task, e.Log = fmt.Sprintf("the task ended with %q", t.Exit), t.UPID, t.Log
+	return e
 }
 
 // texts tell the kind of a refusal by Proxmox's words; the first that fits counts.

@@ -129,7 +129,7 @@ func (d *Driver) WithProgress(f func(Event)) *Driver {
 }
 
 // Close ends the idle connections.
-func (d *Driver) Close() { d.api.close() }
+func (d *Driver) Close() { d.api.client.Close() }
 
 // op announces a change to the seam.
 func (d *Driver) op(name string) error { return d.o.Seam("vms:" + name) }

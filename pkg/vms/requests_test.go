@@ -10,7 +10,7 @@ import (
 	"sync"
 	"testing"
 
-	proxmox "github.com/luthermonson/go-proxmox"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // sent is a request as it left the driver, with the status that it was answered with.
@@ -51,8 +51,17 @@ var errCut = errors.New("connection reset by peer")
 
 // onWire puts a wire between a driver and its node.
 func onWire(t testing.TB, d *Driver, h func(int, *http.Request) harm) *wire {
-	w := &wire{next: &transport{o: d.o, trust: d.api.trust}, harm: h}
-	d.api.client = proxmox.NewClient(d.o.URL, proxmox.WithHTTPClient(&http.Client{Transport: w, Timeout: d.o.Timeout}))
+	t.Helper()
+	w := &wire{harm: h}
+	o, err := d.o.connection()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Wrap = func(next http.RoundTripper) http.RoundTripper {
+		w.next = next
+		return w
+	}
+	d.api.client = rest.New(o)
 	t.Cleanup(func() { checkRequests(t, w.requests()) })
 	return w
 }
@@ -80,9 +89,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	switch what {
 	case say500:
-		return nil, &statusError{status: 500, text: "injected"}
+		return nil, &rest.Error{Status: 500, Message: "injected"}
 	case say502:
-		return nil, &statusError{status: 502, text: "Bad Gateway"}
+		return nil, &rest.Error{Status: 502, Message: "Bad Gateway"}
 	case cut:
 		return nil, errCut
 	}
@@ -90,9 +99,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.answered(n, res, err)
 	switch what {
 	case done500:
-		err = &statusError{status: 500, text: "injected"}
+		err = &rest.Error{Status: 500, Message: "injected"}
 	case done502:
-		err = &statusError{status: 502, text: "Bad Gateway"}
+		err = &rest.Error{Status: 502, Message: "Bad Gateway"}
 	case doneCut:
 		err = errCut
 	case doneKill:
@@ -108,9 +117,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (w *wire) answered(n int, res *http.Response, err error) {
 	status := 0
-	var e *statusError
+	var e *rest.Error
 	if errors.As(err, &e) {
-		status = e.status
+		status = e.Status
 	} else if res != nil {
 		status = res.StatusCode
 	}

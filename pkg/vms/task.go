@@ -3,13 +3,12 @@ package vms
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // write is one change that Proxmox makes as a task.
@@ -73,9 +72,9 @@ func (d *Driver) tasks(ctx context.Context, id int, kind string) ([]taskInfo, er
 	if kind != "" {
 		q.Set("typefilter", kind)
 	}
-	token, err := d.o.Token()
+	token, err := d.o.token()
 	if err != nil {
-		return nil, fail(KindToken, err, "make one: waddled setup proxmox", "the API token cannot be read: %v", err)
+		return nil, err
 	}
 	var all []taskInfo
 	if err := d.api.get(ctx, d.api.nodePath("/tasks?"+q.Encode()), &all); err != nil {
@@ -135,104 +134,20 @@ func (d *Driver) pending(ctx context.Context, name string, id int) error {
 // wait waits until a task has ended, and fails when it did not succeed. When the
 // context ends first the task goes on.
 func (d *Driver) wait(ctx context.Context, name, op, upid string) error {
-	w := &watch{d: d, name: name, op: op, upid: upid}
-	pause := d.o.Poll / 8
-	for {
-		var s struct {
-			Status string `json:"status"`
-			Exit   string `json:"exitstatus"`
+	percent := 0.0
+	err := d.api.client.Follow(ctx, upid, rest.Watch{Read: d.api.get, Lines: func(lines []string) {
+		for _, l := range lines {
+			if m := percentage.FindStringSubmatch(l); m != nil {
+				percent, _ = strconv.ParseFloat(m[1], 64)
+			}
 		}
-		if err := d.api.get(ctx, d.api.nodePath("/tasks/"+url.PathEscape(upid)+"/status"), &s); err != nil {
-			return w.left(ctx, err)
-		}
-		if err := w.read(ctx); err != nil {
-			return w.left(ctx, err)
-		}
-		if s.Status == "stopped" {
-			return w.end(s.Exit)
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return w.left(ctx, err)
-		}
-		pause = min(d.o.Poll, pause+pause/2+time.Millisecond)
-	}
-}
-
-const tailKept = 5 // lines of a task's log that an error shows
-
-// watch reads a task's log while it grows.
-type watch struct {
-	d              *Driver
-	name, op, upid string
-	next           int // the first line that was not read yet
-	percent        float64
-	tail           []string
-}
-
-var percentage = regexp.MustCompile(`(\d+(?:\.\d+)?)\s*%`)
-
-const logPage = 500 // lines of one answer
-
-// read takes what the log says since the last time and reports it.
-func (w *watch) read(ctx context.Context) error {
-	for {
-		var lines []logLine
-		path := fmt.Sprintf("/tasks/%s/log?start=%d&limit=%d", url.PathEscape(w.upid), w.next, logPage)
-		if err := w.d.api.get(ctx, w.d.api.nodePath(path), &lines); err != nil {
-			return err
-		}
-		w.take(lines)
-		if len(lines) < logPage {
-			return nil
-		}
-	}
-}
-
-type logLine struct {
-	N int    `json:"n"` // from 1
-	T string `json:"t"`
-}
-
-func (w *watch) take(lines []logLine) {
-	var fresh []string
-	for _, l := range lines {
-		if l.N <= w.next || l.T == "no content" {
-			continue
-		}
-		w.next = l.N
-		fresh = append(fresh, l.T)
-		if m := percentage.FindStringSubmatch(l.T); m != nil {
-			w.percent, _ = strconv.ParseFloat(m[1], 64)
-		}
-	}
-	w.tail = append(w.tail, fresh...)
-	w.tail = w.tail[max(0, len(w.tail)-tailKept):]
-	if len(fresh) > 0 {
-		w.d.progress(Event{VM: w.name, Op: w.op, UPID: w.upid, Percent: w.percent, Lines: fresh})
-	}
-}
-
-func (w *watch) end(exit string) error {
-	if exit == "OK" || strings.HasPrefix(exit, "WARNINGS:") {
-		return nil
-	}
-	e := explainText(exit, nil)
-	if e.Kind == KindRefused {
-		e.Kind = KindTask
-		// The exit status often says only that QEMU did not start; the log knows why.
-		if kind := kindOf(strings.Join(w.tail, "\n")); kind != KindRefused {
-			e.Kind = kind
-		}
-		e.Hint = hints[e.Kind]
-	}
-	e.Detail, e.Task, e.Log = fmt.Sprintf("the task ended with %q", exit), w.upid, w.tail
-	return e
-}
-
-// left is the error of who stops waiting.
-func (w *watch) left(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("task %s goes on: %w", w.upid, ctx.Err())
+		d.progress(Event{VM: name, Op: op, UPID: upid, Percent: percent, Lines: lines})
+	}})
+	var failed *rest.TaskError
+	if errors.As(err, &failed) {
+		return explainTask(failed)
 	}
 	return err
 }
+
+var percentage = regexp.MustCompile(`(\d+(?:\.\d+)?)\s*%`)

@@ -2,17 +2,16 @@ package rest
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	proxmox "github.com/luthermonson/go-proxmox"
 )
 
 // Options say where the node is and who asks.
@@ -20,17 +19,25 @@ type Options struct {
 	URL        string                 // of the API: https://127.0.0.1:8006/api2/json
 	ServerName string                 // that the certificate must be good for; default: the URL's host
 	CAFile     string                 // PEM certificates that the node's is checked against, /etc/pve/pve-root-ca.pem
+	Pin        []byte                 // the node's certificate itself, instead of CAFile; see ParsePin
 	Token      func() (string, error) // USER@REALM!NAME=SECRET, asked for each request; see TokenFile
 	Timeout    time.Duration          // of one request, default 60 s; an upload has its context's
-	Every      time.Duration          // between two looks at a task, default 500 ms
+	Every      time.Duration          // the longest pause between two looks at a task, default 500 ms
+	Log        *slog.Logger           // a line for each answer, at the level debug; default: none
+	// Wrap is put around the transport. It sees requests before the token is in them, and refusals as *Error.
+	Wrap func(http.RoundTripper) http.RoundTripper
 }
 
 // Client is safe for use by many at once. The CA file is read at each new connection, so that a
 // certificate that was made anew needs no restart.
 type Client struct {
-	o    Options
-	http *http.Client
+	o     Options
+	conns *http.Transport
+	http  *http.Client
+	pve   *proxmox.Client
 }
+
+const agent = "waddled" // how we call ourselves in the node's access log
 
 // New makes a client. Nothing is asked yet, and no file is read.
 func New(o Options) *Client {
@@ -40,96 +47,91 @@ func New(o Options) *Client {
 	if o.Every == 0 {
 		o.Every = 500 * time.Millisecond
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	o.URL = strings.TrimSuffix(o.URL, "/")
 	c := &Client{o: o}
 	// Proxmox hangs up on idle connections after a few seconds without telling: a connection is not kept long.
-	c.http = &http.Client{
-		Transport: &http.Transport{
-			DialTLSContext: c.dial, IdleConnTimeout: 2 * time.Second, ResponseHeaderTimeout: 10 * time.Minute, Proxy: nil,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	c.conns = &http.Transport{
+		DialTLSContext: c.dial, MaxIdleConnsPerHost: 8, IdleConnTimeout: 2 * time.Second, ResponseHeaderTimeout: 10 * time.Minute, Proxy: nil,
 	}
+	var t http.RoundTripper = &transport{o: o, base: basePath(o.URL), next: c.conns}
+	if o.Wrap != nil {
+		t = o.Wrap(t)
+	}
+	c.http = &http.Client{Transport: t}
+	c.pve = proxmox.NewClient(o.URL, proxmox.WithUserAgent(agent), proxmox.WithHTTPClient(c.http))
 	return c
 }
 
 // Close gives up the connections that wait for another request.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.conns.CloseIdleConnections() }
 
-func (c *Client) tls(host string) (*tls.Config, error) {
-	name := c.o.ServerName
-	if name == "" {
-		name = host
+// Do sends one request whose parameters are texts: see Call.
+func (c *Client) Do(ctx context.Context, method, path string, params url.Values, out any) error {
+	var all map[string]any
+	for name, values := range params {
+		if all == nil {
+			all = map[string]any{}
+		}
+		if all[name] = values; len(values) == 1 {
+			all[name] = values[0]
+		}
 	}
-	raw, err := os.ReadFile(c.o.CAFile)
-	if err != nil {
-		return nil, &TrustError{CAFile: c.o.CAFile, Err: err}
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(raw) {
-		return nil, &TrustError{CAFile: c.o.CAFile, Err: errors.New("it holds no PEM certificate")}
-	}
-	return &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
+	return c.Call(ctx, method, path, all, out)
 }
 
-// Do sends one request. Parameters go into the query of a GET and DELETE, otherwise into the body. What the
-// answer has under data is decoded into out, unless out is nil. Errors are *Error (Proxmox answered),
-// *TokenError, *TrustError, or that nothing answered.
-func (c *Client) Do(ctx context.Context, method, path string, params url.Values, out any) error {
+// Call sends one request, once. Parameters go into the query of a GET and DELETE, otherwise into the body, which
+// is JSON. What the answer has under data is decoded into out, unless out is nil. Errors are *Error (Proxmox
+// answered), what Options.Token fails with (nothing was sent), and *AskError: there is no answer, because of a
+// *TrustError or another reason.
+func (c *Client) Call(ctx context.Context, method, path string, params map[string]any, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Timeout)
 	defer cancel()
-	at, body := c.o.URL+path, io.Reader(nil)
-	if method == http.MethodGet || method == http.MethodDelete {
-		if len(params) > 0 {
-			at += "?" + params.Encode()
+	at, body := path, []byte(nil)
+	var err error
+	switch {
+	case params == nil:
+	case method == http.MethodGet || method == http.MethodDelete:
+		at += "?" + query(params).Encode()
+	default:
+		if body, err = json.Marshal(params); err != nil {
+			return fmt.Errorf("cannot ask Proxmox for %s %s: %w", method, path, err)
 		}
-	} else {
-		body = strings.NewReader(params.Encode())
 	}
-	req, err := http.NewRequestWithContext(ctx, method, at, body)
-	if err != nil {
-		return fmt.Errorf("cannot ask Proxmox for %s %s: %w", method, path, err)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	}
-	return c.send(req, path, out)
+	return c.failed(method, path, c.pve.Req(ctx, method, at, body, out))
 }
 
-const mostAnswer = 64 << 20 // bytes of an answer that are read
-
-func (c *Client) send(req *http.Request, path string, out any) error {
-	token, err := c.o.Token()
-	if err != nil {
-		return err
+func query(params map[string]any) url.Values {
+	all := url.Values{}
+	for name, value := range params {
+		if values, several := value.([]string); several {
+			all[name] = values
+		} else {
+			all.Set(name, fmt.Sprint(value))
+		}
 	}
-	req.Header.Set("Authorization", "PVEAPIToken="+token)
-	res, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("cannot ask Proxmox for %s %s at %s: %w", req.Method, path, c.o.URL, cause(err))
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(res.Body, mostAnswer))
-	if err != nil {
-		return fmt.Errorf("cannot read what Proxmox answers to %s %s: %w", req.Method, path, err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return refusal(req.Method, path, res, raw)
-	}
-	if out == nil {
-		return nil
-	}
-	answer := struct{ Data any }{out}
-	if err := json.Unmarshal(raw, &answer); err != nil {
-		return fmt.Errorf("cannot read what Proxmox answers to %s %s: %w", req.Method, path, err)
-	}
-	return nil
+	return all
 }
 
-// cause is without the address, which the caller says.
-func cause(err error) error {
+// failed is what Call and Upload return for what they have failed with.
+func (c *Client) failed(method, path string, err error) error {
+	var refused *Error
+	var none *noToken
 	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused):
+		return refused
+	case errors.As(err, &none):
+		return none.error
+	case errors.As(err, &u): // method and address are said once
+		err = u.Err
+	default:
+		err = fmt.Errorf("its answer cannot be read: %w", err)
 	}
-	return err
+	path, _, _ = strings.Cut(path, "?")
+	return &AskError{Method: method, Path: path, URL: c.o.URL, Err: err}
 }

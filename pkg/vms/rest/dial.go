@@ -3,6 +3,9 @@ package rest
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/url"
 )
@@ -24,9 +27,22 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 	secure := tls.Client(plain, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = plain.Close()
+		if cut(err) {
+			return nil, fmt.Errorf("the TLS handshake came to no end: %w", err)
+		}
+		if c.o.Pin != nil {
+			return nil, &TrustError{Err: err}
+		}
 		return nil, &TrustError{CAFile: c.o.CAFile, Err: err}
 	}
 	return secure, nil
+}
+
+// cut tells whether a handshake ended before anything was seen that could be distrusted: pveproxy was restarted
+// in the middle of it, or did not answer in time.
+func cut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, new(net.Error)) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Reach connects and verifies the node's certificate, and sends nothing.

@@ -1,7 +1,9 @@
 // Package rest speaks to the HTTP API of one Proxmox VE node: requests with an API token over TLS that is
-// verified against the node's CA, errors with all that Proxmox said, and tasks whose end is looked at.
+// verified against the node's CA or a fingerprint, errors with all that Proxmox said, and tasks whose end is
+// looked at. Everything that asks Proxmox over HTTP asks through it.
 //
-// It is for the calls around VMs (images, preflight) whose refusals have to be told apart: go-proxmox drops
-// the text of a 500 and of a 403, and its upload knows no context. It owns nothing on the host and reads two
-// files: the CA certificate and the token.
+// It stands on go-proxmox's plain requests. Its other calls are not used: they hide the text of Proxmox's
+// refusals, their waits ignore both the context and the exit status, and the upload knows no context.
+//
+// It owns nothing on the host and reads two files: the CA certificate and the token.
 package rest

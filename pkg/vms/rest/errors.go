@@ -1,10 +1,8 @@
 package rest
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 )
@@ -25,29 +23,30 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("Proxmox refuses %s %s (%d): %s", e.Method, e.Path, e.Status, said)
 }
 
-// refusal reads an answer that is no success. Older nodes say it in the reason phrase only.
-func refusal(method, path string, res *http.Response, raw []byte) error {
-	e := &Error{Method: method, Path: path, Status: res.StatusCode}
-	var body struct {
-		Message string
-		Errors  map[string]string
-	}
-	if json.Unmarshal(raw, &body) == nil {
-		e.Message, e.Params = strings.TrimSpace(body.Message), body.Errors
-	}
-	if e.Message == "" {
-		e.Message = strings.TrimSpace(strings.TrimPrefix(res.Status, fmt.Sprint(res.StatusCode)))
-	}
-	return e
+// AskError is a request that got no answer which can be read. Unless it is because of a *TrustError, what was
+// asked for may have been done all the same.
+type AskError struct {
+	Method, Path, URL string
+	Err               error
 }
+
+func (e *AskError) Error() string {
+	return fmt.Sprintf("cannot ask Proxmox for %s %s at %s: %v", e.Method, e.Path, e.URL, e.Err)
+}
+
+// Unwrap is for callers that look for the reason.
+func (e *AskError) Unwrap() error { return e.Err }
 
 // TrustError is a node whose certificate could not be verified, so that nothing was sent to it.
 type TrustError struct {
-	CAFile string
+	CAFile string // empty when the certificate is pinned
 	Err    error
 }
 
 func (e *TrustError) Error() string {
+	if e.CAFile == "" {
+		return fmt.Sprintf("the node's certificate cannot be verified: %v", e.Err)
+	}
 	return fmt.Sprintf("the node's certificate cannot be verified with %s: %v", e.CAFile, e.Err)
 }
 

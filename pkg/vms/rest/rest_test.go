@@ -49,14 +49,21 @@ func answer(rw http.ResponseWriter, data any) {
 
 func TestARequestCarriesTheTokenAndItsParameters(t *testing.T) {
 	c, _ := node(t, func(rw http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		answer(rw, fmt.Sprint(r.Method, " ", r.URL.Path, " ", r.URL.RawQuery, " ", r.PostForm.Encode(), " ", r.Header.Get("Authorization")))
+		body, _ := io.ReadAll(r.Body)
+		answer(rw, fmt.Sprint(r.Method, " ", r.URL.Path, " ", r.URL.RawQuery, " ", string(body), " ", r.Header.Get("Authorization")))
 	})
 	for method, want := range map[string]string{
-		"GET": "GET /x a=b+c  ", "DELETE": "DELETE /x a=b+c  ", "POST": "POST /x  a=b+c ", "PUT": "PUT /x  a=b+c ",
+		"GET": "GET /x a=b+c  ", "DELETE": "DELETE /x a=b+c  ", "POST": `POST /x  {"a":"b c"} `, "PUT": `PUT /x  {"a":"b c"} `,
 	} {
 		var got string
 		if err := c.Do(t.Context(), method, "/x", url.Values{"a": {"b c"}}, &got); err != nil || got != want+"PVEAPIToken="+token {
+			t.Errorf("%q %v", got, err)
+		}
+	}
+	// Numbers stay numbers: 1e+06 is none for Proxmox.
+	for method, want := range map[string]string{"DELETE": "DELETE /x a=1000000&b=c&b=d  ", "PUT": `PUT /x  {"a":1000000,"b":["c","d"]} `} {
+		var got string
+		if err := c.Call(t.Context(), method, "/x", map[string]any{"a": 1000000, "b": []string{"c", "d"}}, &got); err != nil || got != want+"PVEAPIToken="+token {
 			t.Errorf("%q %v", got, err)
 		}
 	}

@@ -3,6 +3,7 @@ package rest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -33,5 +34,12 @@ func (c *Client) Upload(ctx context.Context, path string, fields [][2]string, na
 	}
 	req.ContentLength = int64(b.Len()) + size
 	req.Header.Set("Content-Type", w.FormDataContentType())
-	return upid, c.send(req, path, &upid)
+	req.Header.Set("User-Agent", agent)
+	var body struct{ Data string }
+	res, err := c.http.Do(req)
+	if err == nil {
+		defer res.Body.Close()
+		err = json.NewDecoder(res.Body).Decode(&body)
+	}
+	return body.Data, c.failed(http.MethodPost, path, err)
 }
