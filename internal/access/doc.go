@@ -9,7 +9,7 @@
 //   - /etc/ssh/sshd_config.d/00-waddle.conf, and when sshd reads it again,
 //   - the hash and the day of change in root's line of /etc/shadow, once it was
 //     told to set the password,
-//   - /var/lib/waddle/access: what it has to remember until an undo, and
+//   - /var/lib/waddle/access: what an undo needs and which password is ours, and
 //     /run/waddle/sshd-check: the copy of sshd's configuration that is tried
 //     before the real one is touched.
 //

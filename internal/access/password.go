@@ -8,10 +8,7 @@ import (
 	"time"
 )
 
-const (
-	passwordMark   = stateDir + "/root-password.json"
-	passwordBefore = stateDir + "/root-password-before"
-)
+const passwordMark = stateDir + "/root-password.json"
 
 // mark remembers that a password was set, by time and salt: neither says
 // anything about the password. A second salt is there while one replaces the other.
@@ -95,8 +92,8 @@ func (d *Driver) SetRootPassword(_ context.Context, password Secret) error {
 	return d.changeShadow(setAt{now.UTC(), salt}, h)
 }
 
-// changeShadow writes what an undo needs, then the salt, then the hash: whoever
-// comes after a crash knows whether the hash in /etc/shadow is ours.
+// changeShadow writes the salt, then the hash: whoever comes after a crash knows
+// whether the hash in /etc/shadow is ours.
 func (d *Driver) changeShadow(set setAt, hash string) error {
 	m, err := d.readMark()
 	if err != nil {
@@ -110,10 +107,6 @@ func (d *Driver) changeShadow(set setAt, hash string) error {
 		return err
 	}
 	if _, ours := m.ours(r.field[fieldHash]); !ours {
-		before := []byte(r.field[fieldHash] + ":" + r.field[fieldChanged] + "\n")
-		if err := d.put(FileState{Path: passwordBefore, Exists: true, Content: before, Mode: 0o600}); err != nil {
-			return err
-		}
 		m.Set = nil
 	}
 	if err := d.writeMark(mark{append(m.Set, set)}); err != nil {

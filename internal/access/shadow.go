@@ -87,8 +87,7 @@ func newSalt() string {
 }
 
 // hash is crypt(3) with yescrypt, in this process: no argument list, no pipe and
-// no other program ever has the password, and no PAM module judges it anew. An
-// undo needs the file, the lock and a hash too, which chpasswd could not give.
+// no other program ever has the password, and no PAM module judges it anew.
 func (d *Driver) hash(password Secret, salt string) (string, error) {
 	h, err := yescrypt.Hash(password.text, []byte(d.cost+salt))
 	if err != nil {
