@@ -4025,6 +4025,14 @@ type PostVolumeCloneParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// PostVolumeMoveParams defines parameters for PostVolumeMove.
+type PostVolumeMoveParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // PostVolumeResizeParams defines parameters for PostVolumeResize.
 type PostVolumeResizeParams struct {
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
@@ -4806,6 +4814,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
 	PostVolumeClone(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PostVolumeMove Bring an older host's volume to where democratic-csi looks for it
+	//
+	// A volume right below the root dataset, as older guides for democratic-csi have it, moves to the child `v`, where the driver
+	// can grow, snapshot and delete it again. Its name, its target's name and what is on it stay; one that is there already is
+	// success. Refused with `in_use` while an initiator is logged in, and with `conflict` before it was taken over
+	// (`postStorageAdoption`) or when its target's name is not the one that the driver would look for.
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/move (the `PostVolumeMove` operationId).
+	PostVolumeMove(ctx context.Context, volume VolumeParam, params *PostVolumeMoveParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// PostVolumeResizeWithBody Let a volume grow
 	//
@@ -6172,6 +6190,26 @@ func (c *Client) PostVolumeCloneWithBody(ctx context.Context, volume VolumeParam
 // Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
 func (c *Client) PostVolumeClone(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPostVolumeCloneRequest(c.Server, volume, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PostVolumeMove Bring an older host's volume to where democratic-csi looks for it
+//
+// A volume right below the root dataset, as older guides for democratic-csi have it, moves to the child `v`, where the driver
+// can grow, snapshot and delete it again. Its name, its target's name and what is on it stay; one that is there already is
+// success. Refused with `in_use` while an initiator is logged in, and with `conflict` before it was taken over
+// (`postStorageAdoption`) or when its target's name is not the one that the driver would look for.
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/move (the `PostVolumeMove` operationId).
+func (c *Client) PostVolumeMove(ctx context.Context, volume VolumeParam, params *PostVolumeMoveParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPostVolumeMoveRequest(c.Server, volume, params)
 	if err != nil {
 		return nil, err
 	}
@@ -9107,6 +9145,55 @@ func NewPostVolumeCloneRequestWithBody(server string, volume VolumeParam, params
 	return req, nil
 }
 
+// NewPostVolumeMoveRequest constructs an http.Request for the PostVolumeMove method
+func NewPostVolumeMoveRequest(server string, volume VolumeParam, params *PostVolumeMoveParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "volume", volume, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/storage/volumes/%s/move", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewPostVolumeResizeRequest calls the generic PostVolumeResize builder with application/json body
 func NewPostVolumeResizeRequest(server string, volume VolumeParam, params *PostVolumeResizeParams, body PostVolumeResizeJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10853,6 +10940,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/storage/volumes/{volume}/clone (the `PostVolumeClone` operationId).
 	PostVolumeCloneWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeCloneParams, body PostVolumeCloneJSONRequestBody, reqEditors ...RequestEditorFn) (*PostVolumeCloneResponse, error)
+
+	// PostVolumeMoveWithResponse Bring an older host's volume to where democratic-csi looks for it
+	//
+	// A volume right below the root dataset, as older guides for democratic-csi have it, moves to the child `v`, where the driver
+	// can grow, snapshot and delete it again. Its name, its target's name and what is on it stay; one that is there already is
+	// success. Refused with `in_use` while an initiator is logged in, and with `conflict` before it was taken over
+	// (`postStorageAdoption`) or when its target's name is not the one that the driver would look for.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/storage/volumes/{volume}/move (the `PostVolumeMove` operationId).
+	PostVolumeMoveWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeMoveParams, reqEditors ...RequestEditorFn) (*PostVolumeMoveResponse, error)
 
 	// PostVolumeResizeWithBodyWithResponse Let a volume grow
 	//
@@ -16550,6 +16649,124 @@ func (r PostVolumeCloneResponse) ContentType() string {
 	return ""
 }
 
+// PostVolumeMoveResponse200Headers the declared response headers of an HTTP 200 response for PostVolumeMove
+type PostVolumeMoveResponse200Headers struct {
+	IdempotencyReplayed *string
+}
+
+// PostVolumeMoveResponse401Headers the declared response headers of an HTTP 401 response for PostVolumeMove
+type PostVolumeMoveResponse401Headers struct {
+	WWWAuthenticate string
+}
+
+// PostVolumeMoveResponse429Headers the declared response headers of an HTTP 429 response for PostVolumeMove
+type PostVolumeMoveResponse429Headers struct {
+	RetryAfter int
+}
+
+type PostVolumeMoveResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Volume
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *Unauthenticated
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *Forbidden
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFound
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *Conflict
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *Unprocessable
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyAttempts
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *Defect
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PostVolumeMoveResponse200Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *PostVolumeMoveResponse401Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PostVolumeMoveResponse429Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r PostVolumeMoveResponse) GetJSON200() *Volume {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON400() *BadRequest {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON401() *Unauthenticated {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON403() *Forbidden {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON404() *NotFound {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON409() *Conflict {
+	return r.ApplicationProblemJSON409
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON422() *Unprocessable {
+	return r.ApplicationProblemJSON422
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSON429() *TooManyAttempts {
+	return r.ApplicationProblemJSON429
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r PostVolumeMoveResponse) GetApplicationProblemJSONDefault() *Defect {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r PostVolumeMoveResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r PostVolumeMoveResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PostVolumeMoveResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PostVolumeMoveResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // PostVolumeResizeResponse200Headers the declared response headers of an HTTP 200 response for PostVolumeResize
 type PostVolumeResizeResponse200Headers struct {
 	IdempotencyReplayed *string
@@ -19748,6 +19965,24 @@ func (c *ClientWithResponses) PostVolumeCloneWithResponse(ctx context.Context, v
 		return nil, err
 	}
 	return ParsePostVolumeCloneResponse(rsp)
+}
+
+// PostVolumeMoveWithResponse Bring an older host's volume to where democratic-csi looks for it
+//
+// A volume right below the root dataset, as older guides for democratic-csi have it, moves to the child `v`, where the driver
+// can grow, snapshot and delete it again. Its name, its target's name and what is on it stay; one that is there already is
+// success. Refused with `in_use` while an initiator is logged in, and with `conflict` before it was taken over
+// (`postStorageAdoption`) or when its target's name is not the one that the driver would look for.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/storage/volumes/{volume}/move (the `PostVolumeMove` operationId).
+func (c *ClientWithResponses) PostVolumeMoveWithResponse(ctx context.Context, volume VolumeParam, params *PostVolumeMoveParams, reqEditors ...RequestEditorFn) (*PostVolumeMoveResponse, error) {
+	rsp, err := c.PostVolumeMove(ctx, volume, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePostVolumeMoveResponse(rsp)
 }
 
 // PostVolumeResizeWithBodyWithResponse Let a volume grow
@@ -25432,6 +25667,121 @@ func ParsePostVolumeCloneResponse(rsp *http.Response) (*PostVolumeCloneResponse,
 		response.Headers401 = &headers
 	case rsp.StatusCode == 429:
 		var headers PostVolumeCloneResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePostVolumeMoveResponse parses an HTTP response from a PostVolumeMoveWithResponse call
+func ParsePostVolumeMoveResponse(rsp *http.Response) (*PostVolumeMoveResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PostVolumeMoveResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Volume
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthenticated
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Conflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Unprocessable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyAttempts
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest Defect
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PostVolumeMoveResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 401:
+		var headers PostVolumeMoveResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 429:
+		var headers PostVolumeMoveResponse429Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: ""}); err != nil {

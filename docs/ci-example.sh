@@ -237,6 +237,7 @@ case $command in
 	volume-snapshot) change POST "/v1/storage/volumes/$1/snapshots" "$(jq -cn --arg name "$2" '{name: $name}')" "snapshot-$1-$2" ;; # VOLUME NAME: take a snapshot
 	volume-rollback) change POST "/v1/storage/volumes/$1/rollback" "$(jq -cn --arg volume "$1" --arg name "$2" '{snapshot: $name, confirm: $volume}')" "rollback-$1-$2" ;; # VOLUME NAME: put it back to a snapshot
 	volume-clone) change POST "/v1/storage/volumes/$1/clone" "$(jq -cn --arg name "$2" --arg snapshot "$3" '{name: $name, snapshot: $snapshot}')" "clone-$1-$2" ;; # VOLUME NEW SNAPSHOT: a volume out of a snapshot
+	volume-move) call POST "/v1/storage/volumes/$1/move" --header "Idempotency-Key: $(key "move-$1")" && body ;; # VOLUME: bring an older host's volume to its place
 	volume-delete) call DELETE "/v1/storage/volumes/$1?confirm=$2" && echo "volume $1 is deleted" ;; # VOLUME VOLUME: destroy it; the name twice
 	snapshot-delete) call DELETE "/v1/storage/volumes/$1/snapshots/$2" && echo "snapshot $2 of volume $1 is deleted" ;; # VOLUME NAME: delete a snapshot
 	sessions) call GET /v1/storage/sessions && body ;; # who is logged in to which volume

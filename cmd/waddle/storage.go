@@ -21,7 +21,7 @@ the cluster is grown, snapshotted and deleted there, so that Kubernetes knows of
 		"  waddle storage status",
 		newStorageStatus(a), newStorageVolumes(a), newStorageShow(a), newStorageCreate(a), newStorageResize(a),
 		newStorageSnapshot(a), newStorageRollback(a), newStorageClone(a), newStorageDelete(a), newStorageSessions(a),
-		newStorageOrphans(a), newStorageRepair(a), newStorageAdopt(a), newStorageCSIValues(a))
+		newStorageOrphans(a), newStorageRepair(a), newStorageAdopt(a), newStorageMove(a), newStorageCSIValues(a))
 }
 
 func newStorageStatus(a *app) *cobra.Command {

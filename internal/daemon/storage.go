@@ -67,6 +67,10 @@ func (s storageAPI) Clone(ctx context.Context, volume string, r api.VolumeClone)
 	})
 }
 
+func (s storageAPI) Move(ctx context.Context, name string) (api.Volume, error) {
+	return s.volume(func(b *storage.Backend) (storage.Volume, error) { return b.Move(ctx, name) })
+}
+
 func (s storageAPI) Rollback(ctx context.Context, volume string, r api.VolumeRollback) (api.Volume, error) {
 	return s.volume(func(b *storage.Backend) (storage.Volume, error) {
 		return b.Rollback(ctx, storage.RollbackRequest{Volume: volume, Snapshot: r.Snapshot, DestroyNewer: r.Newer})

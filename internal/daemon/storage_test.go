@@ -114,6 +114,23 @@ func TestSecretsAreRenderedOnlyWhenTheyAreAskedFor(t *testing.T) {
 	}
 }
 
+func TestAnOlderVolumeIsMovedOverTheAdapter(t *testing.T) {
+	ctx := context.Background()
+	s, pool := readyStorage(t, func(*platform.Platform) {})
+	out, err := pool.Run(ctx, zfsdriver.Process{Args: []string{"create", "-s", "-V", "16777216", "-o", "waddle:export=on", "rpool/k8s-csi/old"}})
+	if err != nil || out.Code != 0 {
+		t.Fatalf("zfs create: %v %s", err, out.Stderr)
+	}
+	v, err := s.Move(ctx, "old")
+	must(t, err)
+	if v.Dataset != "rpool/k8s-csi/v/old" || v.State != api.VolumeStateReady || v.Target == nil {
+		t.Errorf("the volume is %+v", v)
+	}
+	if _, err := s.Move(ctx, "nothing"); problem.From(err).Code != problem.NotFound {
+		t.Errorf("a volume that is not there: %v", err)
+	}
+}
+
 // Lists are never null: a caller in a typed language would fall over it.
 func TestEmptyListsOfTheStorageAreEmptyLists(t *testing.T) {
 	ctx := context.Background()

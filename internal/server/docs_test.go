@@ -150,7 +150,7 @@ func TestTheScriptOfTheDocumentationDoesAllThatWaddleDoes(t *testing.T) {
 		{"plan", "1"}, {"phases"}, {"phase", "1"}, {"run", "1"}, {"operations"}, {"operation", "op-00000001"}, {"watch", "op-00000001"},
 		{"cancel", "op-00000001"}, {"acknowledge", "2", "teleport.vm", "seen"}, {"undo-plan", "1"}, {"undo", "1"}, {"events", "1"},
 		{"storage"}, {"volumes"}, {"volume-create", "db", "16384"}, {"volume", "db"}, {"volume-resize", "db", "32768"}, {"volume-snapshot", "db", "daily"},
-		{"volume-rollback", "db", "daily"}, {"volume-clone", "db", "copy", "daily"}, {"volume-delete", "copy", "copy"}, {"snapshot-delete", "db", "daily"},
+		{"volume-rollback", "db", "daily"}, {"volume-clone", "db", "copy", "daily"}, {"volume-move", "db"}, {"volume-delete", "copy", "copy"}, {"snapshot-delete", "db", "daily"},
 		{"volume-delete", "db", "db"}, {"sessions"}, {"orphans"}, {"repair"}, {"adoption"}, {"adopt"}, {"csi-values"},
 		{"csi-secrets", filepath.Join(w.dir, "csi.yaml")}, {"network"}, {"tokens"}, {"metrics"}, {"contract"}, {"help"},
 	} {

@@ -229,7 +229,7 @@ func storing(_ *testing.T, w *world) {
 		c.do(op.Method, op.Path, bodies[op.ID]).problem(404, "no_platform")
 	}
 	w.must(os.WriteFile(w.store.Path, good, 0o600))
-	for _, id := range []string{"postVolume", "getVolume", "postVolumeResize", "postVolumeSnapshot", "postVolumeClone", "postVolumeRollback", "listVolumes",
+	for _, id := range []string{"postVolume", "getVolume", "postVolumeResize", "postVolumeSnapshot", "postVolumeClone", "postVolumeMove", "postVolumeRollback", "listVolumes",
 		"listStorageSessions", "listOrphans", "postStorageRepair", "getStorageAdoption", "postStorageAdoption", "deleteVolumeSnapshot", "deleteVolume"} {
 		op := calls[slices.IndexFunc(calls, func(op contract.Operation) bool { return op.ID == id })]
 		if r := c.do(op.Method, op.Path, bodies[id]); r.status >= 300 {

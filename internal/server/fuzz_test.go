@@ -33,6 +33,7 @@ func FuzzRequest(f *testing.F) {
 	f.Add("PUT", "/v1/platform", "Content-Type: application/yaml", string(example(f)))
 	f.Add("POST", "/v1/storage/volumes", "", `{"name":"db","sizeBytes":16384}`)
 	f.Add("DELETE", "/v1/storage/volumes/db?confirm=db&force=true&unclaimed=true&snapshots=true", "", "")
+	f.Add("POST", "/v1/storage/volumes/a%2F..%2Fb/move", "Idempotency-Key: move", "")
 	f.Add("POST", "/v1/storage/volumes/a%2F..%2Fb/rollback", "", `{"snapshot":"x@%","confirm":"a/../b"}`)
 	f.Add("GET", "/v1/phases/%2e%2e/undo", "Waddle-SSH-Connection: a b c d", "")
 	f.Add("GET", "/v1/operations/%00", "Accept: ;;,*/*", "\x00")

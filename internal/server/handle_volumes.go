@@ -132,6 +132,19 @@ func (h handlers) PostVolumeClone(ctx context.Context, req api.PostVolumeCloneRe
 	return api.PostVolumeClone201JSONResponse{Body: v}, nil
 }
 
+func (h handlers) PostVolumeMove(ctx context.Context, req api.PostVolumeMoveRequestObject) (api.PostVolumeMoveResponseObject, error) {
+	s, err := h.storage()
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.Move(ctx, req.Volume)
+	if err != nil {
+		return nil, err
+	}
+	h.changedStorage(ctx, "volume %s was moved to %s", v.Name, v.Dataset)
+	return api.PostVolumeMove200JSONResponse{Body: v}, nil
+}
+
 func (h handlers) DeleteVolume(ctx context.Context, req api.DeleteVolumeRequestObject) (api.DeleteVolumeResponseObject, error) {
 	if err := confirmed("query.confirm", req.Volume, req.Params.Confirm); err != nil {
 		return nil, err

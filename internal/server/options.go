@@ -103,6 +103,8 @@ type Volumes interface {
 	Create(ctx context.Context, r api.VolumeRequest) (api.Volume, error)
 	Resize(ctx context.Context, name string, bytes int64) (api.Volume, error)
 	Clone(ctx context.Context, volume string, r api.VolumeClone) (api.Volume, error)
+	// Move brings a volume that an older host has elsewhere to its place.
+	Move(ctx context.Context, name string) (api.Volume, error)
 	Delete(ctx context.Context, r DeleteVolume) error
 }
 

@@ -49,7 +49,9 @@ func (f *fakeStorage) put(v api.Volume) {
 }
 
 func complete(v api.Volume) *api.Volume {
-	v.Dataset = "rpool/k8s-csi/v/" + v.Name
+	if v.Dataset == "" {
+		v.Dataset = "rpool/k8s-csi/v/" + v.Name
+	}
 	v.State, v.BlockBytes, v.Created, v.CompressionRatio = api.VolumeStateReady, 16384, time.Unix(1_795_500_000, 0).UTC(), 1
 	v.Faults = []string{}
 	if v.Sessions == nil {
@@ -188,6 +190,17 @@ func (f *fakeStorage) Clone(ctx context.Context, volume string, r api.VolumeClon
 		return v, err
 	}
 	return f.Create(ctx, api.VolumeRequest{Name: r.Name, SizeBytes: v.SizeBytes})
+}
+
+func (f *fakeStorage) Move(_ context.Context, name string) (api.Volume, error) {
+	return f.on(name, func(v *api.Volume) error {
+		to := "rpool/k8s-csi/v/" + v.Name
+		if v.Dataset != to && len(v.Sessions) > 0 {
+			return problem.New(problem.InUse, "log out", "an initiator is logged in to %s", v.Name)
+		}
+		v.Dataset = to
+		return nil
+	})
 }
 
 func (f *fakeStorage) Delete(_ context.Context, r DeleteVolume) error {

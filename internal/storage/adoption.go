@@ -199,31 +199,35 @@ func (b *Backend) mark(ctx context.Context, c Candidate) error {
 
 // Move brings a volume of the older layout to where democratic-csi looks for it
 // now, below the child v, so that it can resize and delete it again. Its device
-// path changes with it, so nobody may be logged in.
+// path changes with it, so nobody may be logged in. One that is there already is
+// success. A private one stays private; one that was never taken over is a
+// conflict, because the move would take it over without anybody having asked.
 func (b *Backend) Move(ctx context.Context, name string) (Volume, error) {
 	release, err := b.execute.Hold(ctx)
 	if err != nil {
 		return Volume{}, err
 	}
 	defer release()
-	e, err := b.one(ctx, name)
+	w, err := b.collect(ctx)
+	if err != nil {
+		return Volume{}, err
+	}
+	e, err := w.find(name)
 	if err != nil {
 		return Volume{}, err
 	}
 	if !e.legacy {
 		return b.Volume(ctx, e.info.Name.String())
 	}
-	to, err := b.newName(e.info.Name.Base())
+	to, err := b.destination(e, w)
 	if err != nil {
 		return Volume{}, err
 	}
-	if e.asset != execute.Asset(to) {
-		return Volume{}, problem.New(problem.Conflict, "it stays usable where it is; copy it to a new volume when it has to move",
-			"volume %s has the target name %s, which democratic-csi would not find at %s", e.info.Name, e.asset, to)
-	}
 	ctx = context.WithoutCancel(ctx)
-	if err := b.unexport(ctx, e, false); err != nil {
-		return Volume{}, classified(err, "cannot move volume %s", e.info.Name)
+	if e.managed {
+		if err := b.unexport(ctx, e, false); err != nil {
+			return Volume{}, classified(err, "cannot move volume %s", e.info.Name)
+		}
 	}
 	if _, err := b.zfs.Run(ctx, zfs.Rename(e.info.Name, to.Name)); err != nil {
 		return Volume{}, classified(joined(err, b.reexport(ctx, e)), "cannot move volume %s", e.info.Name)
@@ -231,8 +235,32 @@ func (b *Backend) Move(ctx context.Context, name string) (Volume, error) {
 	if _, err := b.zfs.WaitDevice(ctx, to); err != nil {
 		return Volume{}, classified(err, "volume %s was moved to %s", e.info.Name, to)
 	}
-	if err := b.export(ctx, to); err != nil {
-		return Volume{}, classified(err, "volume %s was moved to %s, but cannot be exported; the reconciler tries again", e.info.Name, to)
+	if e.managed {
+		if err := b.export(ctx, to); err != nil {
+			return Volume{}, classified(err, "volume %s was moved to %s, but cannot be exported; the reconciler tries again", e.info.Name, to)
+		}
 	}
 	return b.Volume(ctx, to.String())
+}
+
+// destination is where an older volume moves to, or why it cannot.
+func (b *Backend) destination(e *entry, w *world) (zfs.Volume, error) {
+	refuse := func(hint, format string, args ...any) (zfs.Volume, error) {
+		return zfs.Volume{}, problem.New(problem.Conflict, hint, "cannot move volume %s: "+format, append([]any{e.info.Name}, args...)...)
+	}
+	if older(e, w) {
+		return refuse("take it over first: waddle storage adopt", "it is an older host's")
+	}
+	if e.clash != nil {
+		return refuse("delete one of the two, or copy it to another name", "volume %s has the target name %s too", e.clash.info.Name, e.asset)
+	}
+	to, err := b.newName(e.info.Name.Base())
+	if err != nil {
+		return to, err
+	}
+	if e.asset != execute.Asset(to) {
+		return refuse("it stays usable where it is; copy it to a new volume when it has to move",
+			"its target is called %s, which democratic-csi would not look for at %s", e.asset, to)
+	}
+	return to, nil
 }

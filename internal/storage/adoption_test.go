@@ -239,3 +239,50 @@ func TestAnOlderVolumeIsMovedToWhereTheDriverLooksOnceNobodyIsLoggedIn(t *testin
 	}
 	nothingLeft(t, b)
 }
+
+func TestWhatCannotBeMovedStaysAsItIs(t *testing.T) {
+	ctx := context.Background()
+	for _, row := range []struct {
+		name, volume string
+		make         func(t *testing.T, h *host, b *Backend)
+		hint         string
+	}{
+		{"one that was never taken over", "pvc-1", func(*testing.T, *host, *Backend) {}, "waddle storage adopt"},
+		{"one whose target has another name", "old", func(_ *testing.T, h *host, b *Backend) {
+			h.zvol(b, root+"/old", exportProperty+"=on", assetProperty+"=other")
+		}, "stays usable"},
+		{"one whose target's name another one has", root + "/more/pvc-9", func(t *testing.T, h *host, b *Backend) {
+			h.zvol(b, root+"/more/pvc-9", exportProperty+"=on", assetProperty+"=pvc-9")
+			h.zvol(b, root+"/v/pvc-9", exportProperty+"=on")
+		}, "delete one of the two"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h, b := olderHost(t)
+			h.tree.Logout(base+":pvc-1", node)
+			row.make(t, h, b)
+			before := h.state()
+			_, err := b.Move(ctx, row.volume)
+			if p := refused(t, err, problem.Conflict); !strings.Contains(p.Hint, row.hint) {
+				t.Errorf("the hint is %q", p.Hint)
+			}
+			if got := h.state(); got != before {
+				t.Errorf("changed:\n%s\nwas\n%s", got, before)
+			}
+		})
+	}
+}
+
+func TestAPrivateVolumeStaysPrivateWhereItIsMoved(t *testing.T) {
+	ctx := context.Background()
+	h := newHost(t)
+	b := h.ready()
+	h.zvol(b, root+"/data", exportProperty+"=off")
+	for range 2 { // and one that is in its place stays there
+		v, err := b.Move(ctx, "data")
+		must(t, err)
+		if v.Dataset != root+"/v/data" || v.State != Private || v.Target != nil {
+			t.Errorf("%+v", v)
+		}
+	}
+	nothingLeft(t, b)
+}

@@ -149,6 +149,10 @@ func TestAnOperatorsChangeIsFinishedOrNeverBegunWhereverTheDaemonIsKilled(t *tes
 		{"rollback", snap, func(b *Backend) error {
 			return second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"}))
 		}},
+		{"move", func(h *host) {
+			h.zvol(h.ready(), root+"/data", exportProperty+"=on")
+			repaired(t, h.bare())
+		}, func(b *Backend) error { return second(b.Move(ctx, "data")) }},
 		{"delete", make1, func(b *Backend) error { return b.Delete(ctx, DeleteRequest{Name: "data"}) }},
 		{"delete with snapshots", snap, func(b *Backend) error { return b.Delete(ctx, DeleteRequest{Name: "data", Snapshots: true}) }},
 	} {
@@ -170,7 +174,7 @@ func TestAnOperatorsChangeIsFinishedOrNeverBegunWhereverTheDaemonIsKilled(t *tes
 			all += points
 		})
 	}
-	fmt.Printf("storage: %d points at which the daemon was killed in an operator's create, clone, resize, rollback and delete\n", all)
+	fmt.Printf("storage: %d points at which the daemon was killed in an operator's create, clone, resize, rollback, move and delete\n", all)
 	if all < 50 {
 		t.Errorf("only %d points", all)
 	}

@@ -344,6 +344,7 @@ func (x *exchanges) everythingOverTLS() {
 		{"POST " + volumePath + "/snapshots", storageBodies["postVolumeSnapshot"], "operate"},
 		{"POST " + volumePath + "/rollback", storageBodies["postVolumeRollback"], "admin"},
 		{"POST " + volumePath + "/clone", `{"name":"tls-copy"}`, "operate"},
+		{"POST " + volumePath + "/move", "", "operate"},
 		{"DELETE /v1/storage/volumes/tls-copy?confirm=tls-copy", "", "admin"},
 		{"DELETE " + volumePath + "/snapshots/" + snapshot, "", "admin"},
 		{"POST /v1/storage/repair", "", "operate"},

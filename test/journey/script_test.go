@@ -163,7 +163,7 @@ func (c *ci) everySubCommand(document string) {
 		"cancel": {op}, "events": {"2"}, "token-create": {"reader", "read", secret},
 		"withdraw": {"0", "host.console"}, "root-password": {filepath.Join(c.dir, "root.password")},
 		"volume-create": {"db", "16777216"}, "volume": {"db"}, "volume-resize": {"db", "33554432"}, "volume-snapshot": {"db", "daily"},
-		"volume-rollback": {"db", "daily"}, "volume-clone": {"db", "copy", "daily"}, "volume-delete": {"copy", "copy"}, "snapshot-delete": {"db", "daily"},
+		"volume-rollback": {"db", "daily"}, "volume-clone": {"db", "copy", "daily"}, "volume-move": {"db"}, "volume-delete": {"copy", "copy"}, "snapshot-delete": {"db", "daily"},
 		"vm": {"teleport"}, "vm-adoption": {"waddle-cp-3"}, "vm-power": {"teleport", "reboot"}, "vm-snapshot": {"teleport", "daily"}, "vm-rollback": {"teleport", "daily"},
 		"vm-snapshot-delete": {"teleport", "daily"}, "vm-recreate": {"teleport", "teleport"}, "vm-delete": {"waddle-cp-3", "waddle-cp-3"}, "image-pull": {"talos"},
 		"csi-secrets":   {filepath.Join(c.dir, "csi.yaml")},

@@ -62,6 +62,11 @@ func (x *exchanges) volumes() {
 	c.do("POST", volumePath+"/snapshots", storageBodies["postVolumeSnapshot"]).want(201)
 	c.do("POST", volumePath+"/rollback", storageBodies["postVolumeRollback"]).want(200)
 	c.do("POST", volumePath+"/clone", storageBodies["postVolumeClone"]).want(201)
+	c.do("POST", volumePath+"/move", "", "Idempotency-Key: one-move").want(200).decode(&v)
+	if v.Dataset != "rpool/k8s-csi/v/"+volume {
+		x.t.Errorf("a volume that is in its place was moved to %s", v.Dataset)
+	}
+	c.do("POST", "/v1/storage/volumes/some-copy/move", "", "Idempotency-Key: one-move").problem(422, "idempotency_reused")
 	for _, path := range []string{"volumes", "volumes?state=ready&limit=1", "sessions", "orphans", "adoption", "csi-values?snapshots=true"} {
 		c.do("GET", "/v1/storage/"+path, "").want(200)
 	}
@@ -133,6 +138,7 @@ func TestBadVolumesAreRefusedOnARealHostAndNothingIsHalfMade(t *testing.T) {
 		in := url.PathEscape(bad.name)
 		refused(bad.what, "POST", "/v1/storage/volumes/kept/snapshots", fmt.Sprintf(`{"name":%s}`, name))
 		refused(bad.what, "POST", "/v1/storage/volumes/kept/rollback", fmt.Sprintf(`{"confirm":"kept","snapshot":%s}`, name))
+		refused(bad.what, "POST", "/v1/storage/volumes/"+in+"/move", "")
 		refused(bad.what, "GET", "/v1/storage/volumes/"+in, "")
 		refused(bad.what, "DELETE", "/v1/storage/volumes/"+in+"?force=true&unclaimed=true&snapshots=true&confirm="+url.QueryEscape(bad.name), "")
 		refused(bad.what, "DELETE", "/v1/storage/volumes/kept/snapshots/"+in, "")

@@ -4025,6 +4025,14 @@ type PostVolumeCloneParams struct {
 	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
 }
 
+// PostVolumeMoveParams defines parameters for PostVolumeMove.
+type PostVolumeMoveParams struct {
+	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
+	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
+	// key is refused with 422 `idempotency_reused`.
+	IdempotencyKey *IdempotencyKeyParam `json:"Idempotency-Key,omitempty"`
+}
+
 // PostVolumeResizeParams defines parameters for PostVolumeResize.
 type PostVolumeResizeParams struct {
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
@@ -4365,6 +4373,9 @@ type ServerInterface interface {
 	// PostVolumeClone Make a volume out of a snapshot
 	// (POST /v1/storage/volumes/{volume}/clone)
 	PostVolumeClone(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeCloneParams)
+	// PostVolumeMove Bring an older host's volume to where democratic-csi looks for it
+	// (POST /v1/storage/volumes/{volume}/move)
+	PostVolumeMove(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeMoveParams)
 	// PostVolumeResize Let a volume grow
 	// (POST /v1/storage/volumes/{volume}/resize)
 	PostVolumeResize(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeResizeParams)
@@ -4722,6 +4733,12 @@ func (_ Unimplemented) GetVolume(w http.ResponseWriter, r *http.Request, volume 
 // PostVolumeClone Make a volume out of a snapshot
 // (POST /v1/storage/volumes/{volume}/clone)
 func (_ Unimplemented) PostVolumeClone(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeCloneParams) {
+	w.WriteHeader(http.StatusNotImplemented)
+}
+
+// PostVolumeMove Bring an older host's volume to where democratic-csi looks for it
+// (POST /v1/storage/volumes/{volume}/move)
+func (_ Unimplemented) PostVolumeMove(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeMoveParams) {
 	w.WriteHeader(http.StatusNotImplemented)
 }
 
@@ -6572,6 +6589,56 @@ func (siw *ServerInterfaceWrapper) PostVolumeClone(w http.ResponseWriter, r *htt
 	handler.ServeHTTP(w, r)
 }
 
+// PostVolumeMove operation middleware
+func (siw *ServerInterfaceWrapper) PostVolumeMove(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "volume" -------------
+	var volume VolumeParam
+
+	err = runtime.BindStyledParameterWithOptions("simple", "volume", chi.URLParam(r, "volume"), &volume, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: r.URL.RawPath == ""})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "volume", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PostVolumeMoveParams
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKeyParam
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "Idempotency-Key", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "Idempotency-Key", Err: err})
+			return
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PostVolumeMove(w, r, volume, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // PostVolumeResize operation middleware
 func (siw *ServerInterfaceWrapper) PostVolumeResize(w http.ResponseWriter, r *http.Request) {
 
@@ -7623,6 +7690,9 @@ func HandlerWithOptions(si ServerInterface, options ChiServerOptions) http.Handl
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/clone", wrapper.PostVolumeClone)
+	})
+	r.Group(func(r chi.Router) {
+		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/move", wrapper.PostVolumeMove)
 	})
 	r.Group(func(r chi.Router) {
 		r.Post(options.BaseURL+"/v1/storage/volumes/{volume}/rollback", wrapper.PostVolumeRollback)
@@ -15126,6 +15196,170 @@ func (response PostVolumeClonedefaultApplicationProblemPlusJSONResponse) VisitPo
 	return err
 }
 
+type PostVolumeMoveRequestObject struct {
+	Volume VolumeParam `json:"volume"`
+	Params PostVolumeMoveParams
+}
+
+type PostVolumeMoveResponseObject interface {
+	VisitPostVolumeMoveResponse(w http.ResponseWriter) error
+}
+
+type PostVolumeMove200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PostVolumeMove200JSONResponse struct {
+	Body    Volume
+	Headers PostVolumeMove200ResponseHeaders
+}
+
+func (response PostVolumeMove200JSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove400ApplicationProblemPlusJSONResponse struct {
+	BadRequestApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove400ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove401ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("WWW-Authenticate", fmt.Sprint(response.Headers.WWWAuthenticate))
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove403ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove404ApplicationProblemPlusJSONResponse struct {
+	NotFoundApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove404ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove409ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove422ApplicationProblemPlusJSONResponse struct {
+	UnprocessableApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove422ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMove429ApplicationProblemPlusJSONResponse struct {
+	TooManyAttemptsApplicationProblemPlusJSONResponse
+}
+
+func (response PostVolumeMove429ApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostVolumeMovedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PostVolumeMovedefaultApplicationProblemPlusJSONResponse) VisitPostVolumeMoveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type PostVolumeResizeRequestObject struct {
 	Volume VolumeParam `json:"volume"`
 	Params PostVolumeResizeParams
@@ -18378,6 +18612,9 @@ type StrictServerInterface interface {
 	// PostVolumeClone Make a volume out of a snapshot
 	// (POST /v1/storage/volumes/{volume}/clone)
 	PostVolumeClone(ctx context.Context, request PostVolumeCloneRequestObject) (PostVolumeCloneResponseObject, error)
+	// PostVolumeMove Bring an older host's volume to where democratic-csi looks for it
+	// (POST /v1/storage/volumes/{volume}/move)
+	PostVolumeMove(ctx context.Context, request PostVolumeMoveRequestObject) (PostVolumeMoveResponseObject, error)
 	// PostVolumeResize Let a volume grow
 	// (POST /v1/storage/volumes/{volume}/resize)
 	PostVolumeResize(ctx context.Context, request PostVolumeResizeRequestObject) (PostVolumeResizeResponseObject, error)
@@ -19841,6 +20078,33 @@ func (sh *strictHandler) PostVolumeClone(w http.ResponseWriter, r *http.Request,
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PostVolumeCloneResponseObject); ok {
 		if err := validResponse.VisitPostVolumeCloneResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PostVolumeMove operation middleware
+func (sh *strictHandler) PostVolumeMove(w http.ResponseWriter, r *http.Request, volume VolumeParam, params PostVolumeMoveParams) {
+	var request PostVolumeMoveRequestObject
+
+	request.Volume = volume
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PostVolumeMove(ctx, request.(PostVolumeMoveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PostVolumeMove")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PostVolumeMoveResponseObject); ok {
+		if err := validResponse.VisitPostVolumeMoveResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
