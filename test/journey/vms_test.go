@@ -234,6 +234,7 @@ func TestAnApplyMakesTheFourVMsOfThePlan(t *testing.T) {
 	if diff := cmp.Diff(before, h.vmsNow()); diff != "" {
 		t.Errorf("a second apply changed the VMs (-first +second):\n%s", diff)
 	}
+	h.keepsTheQuorum()
 	h.phaseUndone(4)
 	h.phaseUndone(2)
 	if left := h.vmsNow(); left != "" {
@@ -298,6 +299,33 @@ func (h *host) vmsNow() string {
 		b.WriteString(lines[id])
 	}
 	return b.String()
+}
+
+// keepsTheQuorum demands that nobody takes a node away once there is an etcd, by no way,
+// and that the Teleport VM is no member of it.
+func (h *host) keepsTheQuorum() {
+	h.t.Helper()
+	root, before := h.overSocket(), h.vmsNow()
+	for _, gate := range []string{"talos.configs", "talos.apply", "talos.bootstrap"} {
+		h.acknowledge(root, "4 "+gate)
+	}
+	const why = "etcd has a member on this node"
+	for call, body := range map[string]string{
+		"DELETE /v1/vms/waddle-cp-2?confirm=waddle-cp-2&wait=30s": "",
+		"POST /v1/vms/waddle-cp-2/recreate?wait=30s":              `{"confirm":"waddle-cp-2"}`,
+	} {
+		method, path, _ := strings.Cut(call, " ")
+		if p := root.do(method, path, body).problem(409, "conflict"); !strings.Contains(p.Detail, why) {
+			h.t.Errorf("%s is refused with %q", call, p.Detail)
+		}
+	}
+	if op := root.do("POST", "/v1/phases/4/undo?wait=30s", "").want(200).operation(); op.State != client.OperationStateFailed {
+		h.t.Errorf("the undo of phase 4 ended %s", op.State)
+	}
+	if diff := cmp.Diff(before, h.vmsNow()); diff != "" {
+		h.t.Errorf("refused calls changed the VMs (-before +after):\n%s", diff)
+	}
+	root.do("DELETE", "/v1/phases/4/steps/talos.bootstrap/acknowledge", "").want(204)
 }
 
 // phaseUndone takes a phase back.
