@@ -27,6 +27,7 @@ lint: ## gofmt, go vet, staticcheck, shellcheck, breaking changes of the contrac
 	unformatted=$$(gofmt -l $$(git ls-files '*.go'))
 	if [ -n "$$unformatted" ]; then echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags lab ./cmd/waddled
 	$(TOOL) staticcheck ./...
 	shellcheck scripts/* .ci/run $$(git ls-files '*.sh')
 	api/breaking.sh

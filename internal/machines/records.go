@@ -64,17 +64,6 @@ func (r records) keepOn(name string) error {
 	return r.db.Update("vm-on", func(tx *bbolt.Tx) error { return offBucket.Delete(tx, []byte(name)) })
 }
 
-// all are the records of every VM that is ours, by name.
-func (r records) all() (all []vms.Record, err error) {
-	err = r.db.View(func(tx *bbolt.Tx) error {
-		return vmBucket.Each(tx, nil, func(_ []byte, rec vms.Record) (bool, error) {
-			all = append(all, rec)
-			return true, nil
-		})
-	})
-	return all, err
-}
-
 // imageRecords is images.Records.
 type imageRecords struct{ db *state.DB }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrRefused is a token that Proxmox does not take.
-var ErrRefused = errors.New("Proxmox does not take the token")
+var ErrRefused = errors.New("the token is not taken by Proxmox")
 
 var ourToken = regexp.MustCompile(`^daemon-([1-9][0-9]{0,8})$`)
 

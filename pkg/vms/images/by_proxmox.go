@@ -46,7 +46,7 @@ func (c *Cache) byProxmox(ctx context.Context, i Image, want sums, rec Record, t
 	}
 	v, err := c.look(ctx, i.Name)
 	if err == nil && v == nil {
-		err = errors.New("Proxmox says that it is there, and does not list it")
+		err = errors.New("it is there as Proxmox says, and is not in its list")
 	}
 	if err != nil {
 		return fmt.Errorf("cannot have the image %s: %w", i.Name, err)
