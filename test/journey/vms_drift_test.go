@@ -45,9 +45,11 @@ func TestWhatSomebodyChangesOfAVMIsSeenClassifiedAndHandled(t *testing.T) {
 	}
 
 	// Cores that somebody raised, with a boot: put right for the next boot, and told.
-	h.pve("PUT", node+"/config", "cores", "2")
-	h.pve("POST", node+"/status/stop")
-	h.pve("POST", node+"/status/start")
+	h.whileTheDaemonIsDown(func() {
+		h.pve("PUT", node+"/config", "cores", "2")
+		h.pve("POST", node+"/status/stop")
+		h.pve("POST", node+"/status/start")
+	})
 	h.applyVMs()
 	manual := h.leftToTheOperator("talos.vms")
 	if len(manual) != 1 || !strings.Contains(manual[0].Object, "waddle-cp-1 cores") || !strings.Contains(manual[0].Note, "waddle vm reboot waddle-cp-1") {
@@ -67,8 +69,10 @@ func TestWhatSomebodyChangesOfAVMIsSeenClassifiedAndHandled(t *testing.T) {
 	h.settledVMs("after it was made anew")
 
 	// One that was deleted comes back for nobody but who asks for it.
-	h.pve("POST", node+"/status/stop")
-	h.pve("DELETE", node)
+	h.whileTheDaemonIsDown(func() {
+		h.pve("POST", node+"/status/stop")
+		h.pve("DELETE", node)
+	})
 	h.applyVMs()
 	manual = h.leftToTheOperator("talos.vms")
 	if strings.Contains(h.vmsNow(), "110 ") || len(manual) != 1 || !strings.Contains(manual[0].Note, "somebody else has deleted it") {
@@ -94,6 +98,17 @@ func TestWhatSomebodyChangesOfAVMIsSeenClassifiedAndHandled(t *testing.T) {
 		}
 	}
 	fmt.Printf("vms: %d changes by hand put right at once, 1 with the next boot, 2 left to the operator\n", live)
+}
+
+// whileTheDaemonIsDown changes things that the reconciler would otherwise put right
+// between two calls.
+func (h *host) whileTheDaemonIsDown(change func()) {
+	h.t.Helper()
+	if err := h.StopDaemon(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	change()
+	h.start()
 }
 
 // leftToTheOperator are the differences of a step that an apply leaves.
