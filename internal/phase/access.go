@@ -2,7 +2,6 @@ package phase
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -136,42 +135,20 @@ type wayIn[B any] struct {
 
 // step completes s with the way's functions.
 func (w wayIn[B]) step(s engine.Step) engine.Step {
-	s.CheckEarly = true // it can be looked at on a bare host
-	s.Check = func(ctx context.Context) (engine.Result, error) {
-		f, err := w.look(ctx)
-		if err != nil {
-			return engine.Result{}, refusedWay(err)
-		}
-		r := engine.Found(wayDifferences(f.Differences)...)
-		r.Notes = f.Notes
-		return r, nil
-	}
-	s.Apply = func(ctx context.Context, _ *engine.Run) error { return refusedWay(w.apply(ctx)) }
-	s.Undo = &engine.Undo{
-		Capture: func(ctx context.Context) (json.RawMessage, error) {
-			before, err := w.capture(ctx)
-			if err != nil {
-				return nil, refusedWay(err)
-			}
-			return json.Marshal(before)
+	return kept[B]{
+		look: func(ctx context.Context) (engine.Result, error) {
+			f, err := w.look(ctx)
+			return found(wayDifferences(f.Differences), f.Notes), err
 		},
-		Show: func(ctx context.Context, raw json.RawMessage) ([]engine.Difference, error) {
-			before, err := decode[B](raw)
-			if err != nil {
-				return nil, err
-			}
+		apply:   func(ctx context.Context, _ *engine.Run) error { return w.apply(ctx) },
+		capture: w.capture,
+		show: func(ctx context.Context, before B) ([]engine.Difference, error) {
 			d, err := w.show(ctx, before)
-			return wayDifferences(d), refusedWay(err)
+			return wayDifferences(d), err
 		},
-		Apply: func(ctx context.Context, raw json.RawMessage, _ *engine.Run) error {
-			before, err := decode[B](raw)
-			if err != nil {
-				return err
-			}
-			return refusedWay(w.undo(ctx, before))
-		},
-	}
-	return s
+		undo:    w.undo,
+		refused: refusedWay,
+	}.step(s)
 }
 
 func wayDifferences(in []access.Difference) []engine.Difference {

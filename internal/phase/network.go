@@ -2,9 +2,7 @@ package phase
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/waddle-social/waddle/internal/engine"
@@ -44,51 +42,22 @@ type subject[B any] struct {
 
 // step completes s with the subject's functions.
 func (x subject[B]) step(s engine.Step) engine.Step {
-	s.CheckEarly = true // the network can be looked at on a bare host
-	s.Check = func(ctx context.Context) (engine.Result, error) {
-		f, err := x.look(ctx)
-		if err != nil {
-			return engine.Result{}, refused(err)
-		}
-		r := engine.Found(differences(f.Differences)...)
-		r.Notes = f.Notes
-		return r, nil
-	}
-	s.Apply = func(ctx context.Context, run *engine.Run) error {
-		return refused(x.apply(ctx, netfw.Consent{Adopt: run.Consent.Adopt}))
-	}
-	s.Undo = &engine.Undo{
-		Capture: func(ctx context.Context) (json.RawMessage, error) {
-			before, err := x.capture(ctx)
-			if err != nil {
-				return nil, refused(err)
-			}
-			return json.Marshal(before)
+	return kept[B]{
+		look: func(ctx context.Context) (engine.Result, error) {
+			f, err := x.look(ctx)
+			return found(differences(f.Differences), f.Notes), err
 		},
-		Show: func(ctx context.Context, raw json.RawMessage) ([]engine.Difference, error) {
-			before, err := decode[B](raw)
-			if err != nil {
-				return nil, err
-			}
+		apply: func(ctx context.Context, run *engine.Run) error {
+			return x.apply(ctx, netfw.Consent{Adopt: run.Consent.Adopt})
+		},
+		capture: x.capture,
+		show: func(ctx context.Context, before B) ([]engine.Difference, error) {
 			d, err := x.show(ctx, before)
-			return differences(d), refused(err)
+			return differences(d), err
 		},
-		Apply: func(ctx context.Context, raw json.RawMessage, _ *engine.Run) error {
-			before, err := decode[B](raw)
-			if err != nil {
-				return err
-			}
-			return refused(x.undo(ctx, before))
-		},
-	}
-	return s
-}
-
-func decode[B any](raw json.RawMessage) (before B, err error) {
-	if err := json.Unmarshal(raw, &before); err != nil {
-		return before, fmt.Errorf("cannot read what was recorded before the first apply: %w", err)
-	}
-	return before, nil
+		undo:    x.undo,
+		refused: refused,
+	}.step(s)
 }
 
 func differences(in []netfw.Difference) []engine.Difference {

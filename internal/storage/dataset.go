@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/zfs"
 )
@@ -65,9 +66,9 @@ func (b *Backend) LookDataset(ctx context.Context) (Finding, error) {
 		case d.Advice:
 			f.Notes = append(f.Notes, d.String()+"; it is left as it is")
 		case d.Property == "":
-			f.Differences = append(f.Differences, Difference{Kind: Create, Object: "dataset " + d.Dataset.String(), Want: "a file system for volumes"})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Create, Object: "dataset " + d.Dataset.String(), Want: "a file system for volumes"})
 		default:
-			f.Differences = append(f.Differences, Difference{Kind: Change, Object: "property " + d.Property + " of " + d.Dataset.String(), Is: d.Is, Want: d.Want})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Change, Object: "property " + d.Property + " of " + d.Dataset.String(), Is: d.Is, Want: d.Want})
 		}
 	}
 	return f, nil
@@ -80,7 +81,7 @@ func (b *Backend) foreignDataset(ctx context.Context, f *Finding) error {
 	if err != nil {
 		return b.noZFS(err)
 	}
-	d := Difference{Object: "dataset " + root.String(), Want: "waddle's own"}
+	d := engine.Difference{Object: "dataset " + root.String(), Want: "waddle's own"}
 	var strange []string
 	volumes := 0
 	for _, i := range all.Items {
@@ -96,10 +97,10 @@ func (b *Backend) foreignDataset(ctx context.Context, f *Finding) error {
 		}
 	}
 	if len(strange) > 0 {
-		d.Kind, d.Is = Conflict, strings.Join(strange, ", ")
+		d.Kind, d.Is = engine.Conflict, strings.Join(strange, ", ")
 		d.Note = "move that away, or choose another spec.storage.dataset"
 	} else {
-		d.Kind, d.Is = Take, fmt.Sprintf("somebody's, with %s", counted(volumes, "volume", "volumes"))
+		d.Kind, d.Is = engine.Adopt, fmt.Sprintf("somebody's, with %s", counted(volumes, "volume", "volumes"))
 		d.Note = "its volumes and their sessions stay"
 	}
 	f.Differences = append(f.Differences, d)
@@ -147,28 +148,28 @@ func (b *Backend) CaptureDataset(ctx context.Context) (DatasetBefore, error) {
 }
 
 // ShowUndoDataset says what UndoDataset would do.
-func (b *Backend) ShowUndoDataset(ctx context.Context, before DatasetBefore) ([]Difference, error) {
+func (b *Backend) ShowUndoDataset(ctx context.Context, before DatasetBefore) ([]engine.Difference, error) {
 	now, err := b.CaptureDataset(ctx)
 	if err != nil || !now.Existed {
 		return nil, err
 	}
 	root := b.zfs.Root().String()
 	if !before.Existed {
-		d := Difference{Kind: Remove, Object: "dataset " + root, Is: "empty"}
+		d := engine.Difference{Kind: engine.Remove, Object: "dataset " + root, Is: "empty"}
 		if inside, err := b.inside(ctx); err != nil {
 			return nil, err
 		} else if inside != "" {
-			d.Kind, d.Is, d.Note = Conflict, inside, "delete them first"
+			d.Kind, d.Is, d.Note = engine.Conflict, inside, "delete them first"
 		}
-		return []Difference{d}, nil
+		return []engine.Difference{d}, nil
 	}
-	var ds []Difference
+	var ds []engine.Difference
 	for _, name := range layoutProperties {
 		is, was := now.Set[name], before.Set[name]
 		if is != was {
-			d := Difference{Kind: Change, Object: "property " + name + " of " + root, Is: is, Want: was}
+			d := engine.Difference{Kind: engine.Change, Object: "property " + name + " of " + root, Is: is, Want: was}
 			if was == "" {
-				d.Kind = Remove
+				d.Kind = engine.Remove
 			}
 			ds = append(ds, d)
 		}
@@ -203,7 +204,7 @@ func (b *Backend) UndoDataset(ctx context.Context, before DatasetBefore) error {
 	}
 	root := b.zfs.Root().Dataset()
 	if !before.Existed {
-		if ds[0].Kind == Conflict {
+		if ds[0].Kind == engine.Conflict {
 			return &ConflictError{ds}
 		}
 		return classified(b.zfs.RemoveLayout(ctx), "cannot remove dataset %s", root)

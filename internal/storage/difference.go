@@ -3,30 +3,39 @@ package storage
 import (
 	"fmt"
 	"strings"
+
+	"github.com/waddle-social/waddle/internal/engine"
 )
 
-// Kind says how a difference is removed.
-type Kind string
-
-// The kinds of difference.
-const (
-	Create   Kind = "create"   // it is not there
-	Change   Kind = "change"   // it is ours and says something else
-	Remove   Kind = "remove"   // it is ours and should not be there
-	Take     Kind = "adopt"    // it is not ours and fits: the operator has to agree
-	Conflict Kind = "conflict" // it is not ours and does not fit
-)
-
-// Difference is one thing that is not as it should be.
-type Difference struct {
-	Kind   Kind   `json:"kind"`
-	Object string `json:"object"`         // "dataset rpool/k8s-csi", "target iqn.…"
-	Is     string `json:"is,omitempty"`   // what is there; empty when nothing is
-	Want   string `json:"want,omitempty"` // what should be; empty when nothing should be
-	Note   string `json:"note,omitempty"` // what the operator should know or do
+// Finding is the answer of a look.
+type Finding struct {
+	Differences []engine.Difference // none means that nothing is to be done
+	Notes       []string            // worth knowing, no difference
 }
 
-func (d Difference) String() string {
+// ConflictError says that something of somebody else's stands in the way.
+// Nothing was changed.
+type ConflictError struct{ Differences []engine.Difference }
+
+func (e *ConflictError) Error() string { return "cannot use the storage: " + sentences(e.Differences) }
+
+// AdoptionError says that something of somebody else's fits, and that the
+// operator has to agree before it is taken over. Nothing was changed.
+type AdoptionError struct{ Differences []engine.Difference }
+
+func (e *AdoptionError) Error() string {
+	return "cannot take over the storage: " + sentences(e.Differences)
+}
+
+func sentences(ds []engine.Difference) string {
+	s := make([]string, len(ds))
+	for i, d := range ds {
+		s[i] = sentence(d)
+	}
+	return strings.Join(s, "; ")
+}
+
+func sentence(d engine.Difference) string {
 	s := fmt.Sprintf("%s %s", d.Kind, d.Object)
 	if d.Is != "" {
 		s += fmt.Sprintf(": is %q", d.Is)
@@ -40,42 +49,14 @@ func (d Difference) String() string {
 	return s
 }
 
-// Finding is the answer of a look.
-type Finding struct {
-	Differences []Difference // none means that nothing is to be done
-	Notes       []string     // worth knowing, no difference
-}
-
-// ConflictError says that something of somebody else's stands in the way.
-// Nothing was changed.
-type ConflictError struct{ Differences []Difference }
-
-func (e *ConflictError) Error() string { return "cannot use the storage: " + sentences(e.Differences) }
-
-// AdoptionError says that something of somebody else's fits, and that the
-// operator has to agree before it is taken over. Nothing was changed.
-type AdoptionError struct{ Differences []Difference }
-
-func (e *AdoptionError) Error() string {
-	return "cannot take over the storage: " + sentences(e.Differences)
-}
-
-func sentences(ds []Difference) string {
-	s := make([]string, len(ds))
-	for i, d := range ds {
-		s[i] = d.String()
-	}
-	return strings.Join(s, "; ")
-}
-
 // settled refuses what an apply may not do.
 func (f Finding) settled(adopt bool) error {
-	var conflicts, takes []Difference
+	var conflicts, takes []engine.Difference
 	for _, d := range f.Differences {
 		switch d.Kind {
-		case Conflict:
+		case engine.Conflict:
 			conflicts = append(conflicts, d)
-		case Take:
+		case engine.Adopt:
 			takes = append(takes, d)
 		}
 	}

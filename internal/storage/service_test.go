@@ -16,6 +16,7 @@ import (
 
 	"github.com/waddle-social/waddle/internal/csigate"
 	"github.com/waddle-social/waddle/internal/csigate/keys"
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -46,7 +47,7 @@ func (h *host) applied() *Service {
 	return s
 }
 
-func texts(ds []Difference) (all []string) {
+func texts(ds []engine.Difference) (all []string) {
 	for _, d := range ds {
 		all = append(all, string(d.Kind)+" "+d.Object)
 	}

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 )
 
@@ -34,7 +35,7 @@ func (s *Service) CaptureDataset(ctx context.Context, p *platform.Platform) (Dat
 }
 
 // ShowUndoDataset is the Backend's of a platform.
-func (s *Service) ShowUndoDataset(ctx context.Context, p *platform.Platform, before DatasetBefore) ([]Difference, error) {
+func (s *Service) ShowUndoDataset(ctx context.Context, p *platform.Platform, before DatasetBefore) ([]engine.Difference, error) {
 	b, err := s.Of(p)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/csigate/keys"
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/iscsi"
@@ -35,7 +36,7 @@ func (s *Service) LookTarget(ctx context.Context, p *platform.Platform) (Finding
 	}
 	var f Finding
 	if _, err := b.iscsi.List(ctx); errors.Is(err, iscsi.ErrNotReady) {
-		f.Differences = append(f.Differences, Difference{Kind: Create, Object: "iSCSI target of the kernel", Want: "configfs mounted, target_core_mod, target_core_iblock and iscsi_target_mod loaded"})
+		f.Differences = append(f.Differences, engine.Difference{Kind: engine.Create, Object: "iSCSI target of the kernel", Want: "configfs mounted, target_core_mod, target_core_iblock and iscsi_target_mod loaded"})
 	} else if err != nil {
 		return f, err
 	} else if err := b.lookTargets(ctx, &f); err != nil {
@@ -66,17 +67,17 @@ func (b *Backend) lookTargets(ctx context.Context, f *Finding) error {
 		return err
 	}
 	for _, iqn := range in {
-		f.Differences = append(f.Differences, Difference{Kind: Conflict, Object: "target " + iqn, Is: "listens on all addresses", Want: "one address of its own",
+		f.Differences = append(f.Differences, engine.Difference{Kind: engine.Conflict, Object: "target " + iqn, Is: "listens on all addresses", Want: "one address of its own",
 			Note: "as long as it does, " + b.policy.Portal.String() + " cannot be opened: change its portal with targetcli"})
 	}
 	for _, o := range found {
 		switch {
 		case o.Kind == OlderVolume:
-			f.Differences = append(f.Differences, Difference{Kind: Take, Object: o.Object, Is: "an older host's", Want: "waddle's own", Note: "who is logged in stays so"})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Adopt, Object: o.Object, Is: "an older host's", Want: "waddle's own", Note: "who is logged in stays so"})
 		case o.gone != nil, o.backstore != nil:
-			f.Differences = append(f.Differences, Difference{Kind: Remove, Object: o.Object, Is: o.Detail})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Remove, Object: o.Object, Is: o.Detail})
 		case o.target != nil:
-			f.Differences = append(f.Differences, Difference{Kind: Change, Object: o.Object, Want: o.Detail})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Change, Object: o.Object, Want: o.Detail})
 		default:
 			f.Notes = append(f.Notes, fmt.Sprintf("%s: %s (%s)", o.Object, o.Detail, o.Advice))
 		}
@@ -92,7 +93,7 @@ func (b *Backend) lookRestore(f *Finding) {
 		f.Notes = append(f.Notes, r.warning())
 	default:
 		for _, link := range r.Links {
-			f.Differences = append(f.Differences, Difference{Kind: Take, Object: "link " + link, Is: "starts targetcli's restore at boot",
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Adopt, Object: "link " + link, Is: "starts targetcli's restore at boot",
 				Note: "waddle restores the targets from the volumes; the two would get in each other's way"})
 		}
 	}
@@ -103,13 +104,13 @@ func (s *Service) lookEndpoint(p *platform.Platform, f *Finding) {
 	for _, name := range []string{"host_ed25519", "client_ed25519"} {
 		path := filepath.Join(s.o.Machine.Keys, name)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			f.Differences = append(f.Differences, Difference{Kind: Create, Object: "key " + path, Want: "an ed25519 key of the storage endpoint"})
+			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Create, Object: "key " + path, Want: "an ed25519 key of the storage endpoint"})
 		}
 	}
 	if e := s.Endpoint(); !s.wanted() || !e.Serving || e.Address != address {
-		d := Difference{Kind: Create, Object: "endpoint " + address, Want: "served to the cluster's nodes"}
+		d := engine.Difference{Kind: engine.Create, Object: "endpoint " + address, Want: "served to the cluster's nodes"}
 		if s.wanted() {
-			d.Kind, d.Is = Change, "not served: "+e.Reason
+			d.Kind, d.Is = engine.Change, "not served: "+e.Reason
 		}
 		f.Differences = append(f.Differences, d)
 	}
@@ -206,18 +207,18 @@ func (s *Service) CaptureTarget(ctx context.Context, p *platform.Platform) (Targ
 }
 
 // ShowUndoTarget says what UndoTarget would do.
-func (s *Service) ShowUndoTarget(ctx context.Context, p *platform.Platform, before TargetBefore) ([]Difference, error) {
+func (s *Service) ShowUndoTarget(ctx context.Context, p *platform.Platform, before TargetBefore) ([]engine.Difference, error) {
 	b, err := s.Of(p)
 	if err != nil {
 		return nil, err
 	}
-	var ds []Difference
+	var ds []engine.Difference
 	if s.wanted() {
-		ds = append(ds, Difference{Kind: Remove, Object: "endpoint " + endpointAddress(p), Is: "served", Note: "its keys are kept, for another apply"})
+		ds = append(ds, engine.Difference{Kind: engine.Remove, Object: "endpoint " + endpointAddress(p), Is: "served", Note: "its keys are kept, for another apply"})
 	}
 	for link, to := range before.Links {
 		if _, err := os.Lstat(b.m.at(link)); errors.Is(err, fs.ErrNotExist) {
-			ds = append(ds, Difference{Kind: Create, Object: "link " + link, Want: to})
+			ds = append(ds, engine.Difference{Kind: engine.Create, Object: "link " + link, Want: to})
 		}
 	}
 	found, err := b.iscsi.List(ctx)
@@ -225,14 +226,14 @@ func (s *Service) ShowUndoTarget(ctx context.Context, p *platform.Platform, befo
 		return ds, nil // no kernel target, no targets
 	}
 	if !before.Ready && len(found.Targets)+len(found.Foreign) == 0 {
-		ds = append(ds, Difference{Kind: Remove, Object: "iSCSI target of the kernel", Is: "set up, without targets"})
+		ds = append(ds, engine.Difference{Kind: engine.Remove, Object: "iSCSI target of the kernel", Is: "set up, without targets"})
 	}
 	var names []string
 	for _, t := range found.Targets {
 		names = append(names, t.IQN.String())
 	}
 	if len(names) > 0 {
-		ds = append(ds, Difference{Kind: Conflict, Object: counted(len(names), "target", "targets"), Is: strings.Join(names, ", "), Note: "delete the volumes first: waddle storage volumes"})
+		ds = append(ds, engine.Difference{Kind: engine.Conflict, Object: counted(len(names), "target", "targets"), Is: strings.Join(names, ", "), Note: "delete the volumes first: waddle storage volumes"})
 	}
 	return ds, nil
 }
