@@ -12,19 +12,16 @@ import (
 	"sync"
 
 	"github.com/waddle-social/waddle/internal/platform"
+	"github.com/waddle-social/waddle/internal/proxmox"
 	"github.com/waddle-social/waddle/internal/state"
 	"github.com/waddle-social/waddle/pkg/vms"
+	"github.com/waddle-social/waddle/pkg/vms/access"
 	"github.com/waddle-social/waddle/pkg/vms/images"
 	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
-// Where things are on a Proxmox host.
-const (
-	apiURL     = "https://127.0.0.1:8006/api2/json"
-	caFile     = "/etc/pve/pve-root-ca.pem"
-	tokenFile  = "/etc/waddle/proxmox-token"
-	storageCfg = "/etc/pve/storage.cfg"
-)
+// storageCfg is where a Proxmox host says which storages it has.
+const storageCfg = "/etc/pve/storage.cfg"
 
 // Options are what a Service is made of. State, Platform and Dir are required.
 type Options struct {
@@ -59,9 +56,9 @@ type Service struct {
 
 // New returns a Service. Nothing is read or asked yet.
 func New(o Options) *Service {
-	or(&o.URL, apiURL)
-	or(&o.CAFile, caFile)
-	or(&o.TokenFile, tokenFile)
+	or(&o.URL, proxmox.URL)
+	or(&o.CAFile, proxmox.CAFile)
+	or(&o.TokenFile, access.DefaultTokenFile)
 	or(&o.StorageCfg, storageCfg)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -15,8 +15,8 @@ import (
 	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/internal/lab"
 	"github.com/waddle-social/waddle/internal/lab/upstream"
-	"github.com/waddle-social/waddle/pkg/vms"
-	"github.com/waddle-social/waddle/pkg/vms/images"
+	"github.com/waddle-social/waddle/internal/proxmox"
+	"github.com/waddle-social/waddle/pkg/vms/access"
 )
 
 // throughVMs is the phase up to which the VMs are made.
@@ -100,29 +100,18 @@ func (h *host) config(id int) map[string]string {
 // drivers' calls need, a user, and a token in its file.
 func (h *host) giveAccess() {
 	h.t.Helper()
-	byPath := map[string][]string{}
-	for _, p := range images.Privileges() {
-		byPath[p.Path] = append(byPath[p.Path], p.Name)
-	}
-	for _, p := range vms.Privileges() {
-		if !p.Startup {
-			byPath[p.Path] = append(byPath[p.Path], p.Name)
-		}
-	}
 	h.pve("POST", "/access/users", "userid", "waddle@pve")
 	var token struct{ Value string }
 	if err := json.Unmarshal(h.pve("POST", "/access/users/waddle@pve/token/waddled", "privsep", "0"), &token); err != nil {
 		h.t.Fatal(err)
 	}
-	n := 0
-	for path, privs := range byPath {
+	for n, grant := range proxmox.Grants() {
 		role := fmt.Sprintf("waddle%d", n)
-		n++
-		h.pve("POST", "/access/roles", "roleid", role, "privs", strings.Join(privs, ","))
-		h.pve("PUT", "/access/acl", "path", path, "roles", role, "users", "waddle@pve", "propagate", "1")
+		h.pve("POST", "/access/roles", "roleid", role, "privs", strings.Join(grant.Privileges, ","))
+		h.pve("PUT", "/access/acl", "path", grant.Path, "roles", role, "users", "waddle@pve", "propagate", "1")
 	}
 	h.run("mkdir -p /etc/waddle")
-	if err := h.Host.WriteFile("/etc/waddle/proxmox-token", []byte("waddle@pve!waddled="+token.Value+"\n"), 0o600); err != nil {
+	if err := h.Host.WriteFile(access.DefaultTokenFile, []byte("waddle@pve!waddled="+token.Value+"\n"), 0o600); err != nil {
 		h.t.Fatal(err)
 	}
 }
