@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	host "github.com/waddle-social/waddle/internal/daemon"
+	change "github.com/waddle-social/waddle/internal/firewall"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
@@ -110,18 +111,13 @@ func endEmergency(cmd *cobra.Command, f *confirm.Firewall) error {
 	return err
 }
 
-// prefixes takes a plain address for the network of it alone.
 func prefixes(from []string) (out []netip.Prefix, err error) {
 	for _, text := range from {
-		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-			out = append(out, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
-			continue
-		}
-		p, err := netip.ParsePrefix(text)
-		if err != nil || p.Addr().Is4In6() {
+		p, ok := change.Source(text)
+		if !ok {
 			return nil, fmt.Errorf("cannot begin an emergency: --from %q is neither an address nor a network: as in 198.51.100.7 or 2001:db8::/64", text)
 		}
-		out = append(out, p.Masked())
+		out = append(out, p)
 	}
 	return out, nil
 }

@@ -48,20 +48,24 @@ func (s *Service) Emergency(ctx context.Context, who Caller, o Opening) (confirm
 	return e, refused(err)
 }
 
-// prefixes takes a plain address for the network of it alone.
 func prefixes(from []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
 	for _, text := range from {
-		if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
-			out = append(out, netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()))
-			continue
-		}
-		p, err := netip.ParsePrefix(text)
-		if err != nil || p.Addr().Is4In6() {
+		p, ok := Source(text)
+		if !ok {
 			return nil, problem.New(problem.InvalidRequest, "write an address or a network, as in 198.51.100.7 or 2001:db8::/64",
 				"cannot begin an emergency: %q is neither an address nor a network", text)
 		}
-		out = append(out, p.Masked())
+		out = append(out, p)
 	}
 	return out, nil
+}
+
+// Source reads a network, or an address, which is the network of it alone.
+func Source(text string) (netip.Prefix, bool) {
+	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
+		return netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), true
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err == nil && !p.Addr().Is4In6()
 }
