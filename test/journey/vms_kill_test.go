@@ -3,6 +3,7 @@ package journey
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,14 +17,25 @@ import (
 // ownToEach are the settings that every VM has for itself.
 var ownToEach = []string{"digest", "smbios1", "vmgenid", "meta"}
 
+// vmIDs are the numbers of the VMs that the simulator has, in order.
+func (h *host) vmIDs() (ids []int) {
+	h.t.Helper()
+	var list []struct{ VMID int }
+	if err := json.Unmarshal(h.pve("GET", "/nodes/pve/qemu"), &list); err != nil {
+		h.t.Fatal(err)
+	}
+	for _, v := range list {
+		ids = append(ids, v.VMID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // sameVMs is what the simulator has of VMs and their disks, but for what is each VM's own.
 func (h *host) sameVMs() string {
 	h.t.Helper()
 	var b strings.Builder
-	for id := 100; id < 120; id++ {
-		if !strings.Contains(h.vmsNow(), fmt.Sprintf("%d ", id)) {
-			continue
-		}
+	for _, id := range h.vmIDs() {
 		c := h.config(id)
 		for _, key := range ownToEach {
 			delete(c, key)
@@ -116,11 +128,12 @@ func (h *host) withoutVMs() {
 	if err := h.KillDaemon(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
-	for id := 110; id < 113; id++ {
-		if strings.Contains(h.vmsNow(), fmt.Sprintf("%d ", id)) {
-			h.pve("POST", fmt.Sprintf("/nodes/pve/qemu/%d/status/stop", id))
-			h.pve("DELETE", fmt.Sprintf("/nodes/pve/qemu/%d", id))
+	for _, id := range h.vmIDs() {
+		if id < 110 || id > 112 {
+			continue
 		}
+		h.pve("POST", fmt.Sprintf("/nodes/pve/qemu/%d/status/stop", id))
+		h.pve("DELETE", fmt.Sprintf("/nodes/pve/qemu/%d", id))
 	}
 	h.run("rm -rf /var/lib/waddle && cp -a /run/.lab/waddle-before /var/lib/waddle && : > " + seamLog)
 }

@@ -3,6 +3,7 @@ package pve
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,6 +77,9 @@ func (s *Server) httpFault(w http.ResponseWriter, req *http.Request, path, when 
 	if f.Status == 0 {
 		panic(http.ErrAbortHandler)
 	}
+	// pveproxy answers when it has read the request; who answers earlier and hangs up resets the connection of a client
+	// that still writes, and then the client does not see the answer.
+	_, _ = io.Copy(io.Discard, req.Body)
 	text := or(f.Text, "injected fault")
 	writeRaw(w, f.Status, text, fmt.Appendf(nil, `{"data":null,"message":%q}`, text+"\n"))
 	return true
