@@ -27,8 +27,13 @@ const batch = 256
 // operation, when that is final and all of its events have been seen. An error
 // is the last thing it yields.
 func (e *Engine) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, error] {
+	after, err := e.after(f)
 	return func(yield func(Event, error) bool) {
-		cursor := f.After
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		cursor := after
 		for {
 			news := e.journal.next()
 			found, last, err := e.readEvents(f.Operation, &cursor)
@@ -54,6 +59,19 @@ func (e *Engine) Events(ctx context.Context, f EventFilter) iter.Seq2[Event, err
 			}
 		}
 	}
+}
+
+// after is the Seq before the first event that the filter lets through. To begin
+// with what is new reads none of the events that are kept.
+func (e *Engine) after(f EventFilter) (seq uint64, err error) {
+	if !f.New {
+		return f.After, nil
+	}
+	err = e.o.State.View(func(tx *bbolt.Tx) error {
+		seq = events.Last(tx)
+		return nil
+	})
+	return seq, err
 }
 
 // readEvents returns at most a batch of events after the cursor and moves it.

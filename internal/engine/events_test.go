@@ -3,10 +3,13 @@ package engine
 import (
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/waddle-social/waddle/internal/problem"
 )
@@ -85,6 +88,50 @@ func TestEventsHaveNoGapAndNoDuplicate(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// What is kept is a value that cannot be read: who reads it gets an error.
+func TestTheNewEventsBeginAfterTheCallAndNoneThatIsKeptIsRead(t *testing.T) {
+	b := newBench(t).start()
+	defer b.stop()
+	next := func(events iter.Seq2[Event, error]) (Event, error) {
+		for ev, err := range events {
+			return ev, err
+		}
+		t.Fatal("the stream ended")
+		return Event{}, nil
+	}
+	first := b.e.Events(t.Context(), EventFilter{New: true})
+	b.e.Publish(Event{Type: "platform", Message: "kept"})
+	if ev, err := next(first); err != nil || ev.Seq != 1 || ev.Message != "kept" {
+		t.Errorf("the first event of all: %+v, %v", ev, err)
+	}
+	err := b.db.Update("rubbish", func(tx *bbolt.Tx) error { return tx.Bucket([]byte(events)).Put(eventKey(1), []byte("rubbish")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next(b.e.Events(t.Context(), EventFilter{})); err == nil {
+		t.Error("what is kept was read without an error: the test proves nothing")
+	}
+	later := b.e.Events(t.Context(), EventFilter{New: true, After: 7})
+	b.e.Publish(Event{Type: "platform", Message: "new", Time: time.Now().Add(-time.Hour)}) // a report is told later than it is made
+	for range 2 {                                                                          // who reads it again gets the same
+		if ev, err := next(later); err != nil || ev.Seq != 2 || ev.Message != "new" {
+			t.Errorf("the new event: %+v, %v", ev, err)
+		}
+	}
+}
+
+func TestNewEventsOfAStateFileThatIsClosedAreAnError(t *testing.T) {
+	b := newBench(t).start()
+	b.stop()
+	for _, err := range b.e.Events(t.Context(), EventFilter{New: true}) {
+		if err == nil {
+			t.Error("no error")
+		}
+		return
+	}
+	t.Error("the stream ended without an error")
 }
 
 func TestSeqRisesOverRestarts(t *testing.T) {

@@ -77,6 +77,7 @@ type OperationFilter struct {
 type EventFilter struct {
 	Operation string // only this operation's; the stream ends when it is final
 	After     uint64 // only events with a greater Seq
+	New       bool   // only events written after the call of Events; After has no meaning then
 }
 
 // Acknowledgement is a person's word that a gate is open.

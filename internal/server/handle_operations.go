@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/problem"
@@ -55,12 +54,12 @@ func (h handlers) StreamEvents(ctx context.Context, req api.StreamEventsRequestO
 	if err != nil {
 		return nil, err
 	}
-	s := h.stream(ctx)
+	f := engine.EventFilter{New: after == nil}
 	if after != nil {
-		s.events = h.o.Engine.Events(s.ctx, engine.EventFilter{After: *after})
-	} else {
-		s.events = fromNow(s.ctx, h.o.Engine, time.Now())
+		f.After = *after
 	}
+	s := h.stream(ctx)
+	s.events = h.o.Engine.Events(s.ctx, f)
 	return s, nil
 }
 

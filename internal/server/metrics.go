@@ -1,7 +1,7 @@
 package server
 
 import (
-	"context"
+	"iter"
 	"net/http"
 	"sync"
 	"time"
@@ -52,9 +52,9 @@ func newMetrics(e Engine) *metrics {
 	return m
 }
 
-// follow counts what the engine's events tell until ctx ends.
-func (m *metrics) follow(ctx context.Context, e Engine) {
-	for ev, err := range fromNow(ctx, e, time.Now()) {
+// follow counts what the events tell, until they end.
+func (m *metrics) follow(events iter.Seq2[engine.Event, error]) {
+	for ev, err := range events {
 		if err != nil {
 			return
 		}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/server/listen"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
@@ -38,7 +39,8 @@ func (s *Server) Run(ctx context.Context) error {
 
 	work, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	wg.Go(func() { s.metrics.follow(s.draining, s.o.Engine) })
+	news := s.o.Engine.Events(s.draining, engine.EventFilter{New: true}) // before the first request can begin an operation
+	wg.Go(func() { s.metrics.follow(news) })
 	wg.Go(func() { s.serve(plain.Serve, l) })
 	serveTLS := func(l net.Listener) error { return secure.ServeTLS(l, "", "") }
 	wg.Go(func() { s.follower.Run(work, func(l net.Listener) { s.serve(serveTLS, l) }) })

@@ -121,17 +121,3 @@ func (o *sse) send(text string) error {
 	}
 	return o.rc.Flush()
 }
-
-// fromNow leaves out what happened before the moment.
-func fromNow(ctx context.Context, e Engine, moment time.Time) iter.Seq2[engine.Event, error] {
-	return func(yield func(engine.Event, error) bool) {
-		for ev, err := range e.Events(ctx, engine.EventFilter{}) {
-			if err == nil && ev.Time.Before(moment) {
-				continue
-			}
-			if !yield(ev, err) {
-				return
-			}
-		}
-	}
-}

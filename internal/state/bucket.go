@@ -57,6 +57,16 @@ func (b Bucket[T]) Next(tx *bbolt.Tx) (uint64, error) {
 	return bucket.NextSequence()
 }
 
+// Last returns the number that Next gave last, 0 when it never gave one. That
+// the value under it was deleted makes no difference.
+func (b Bucket[T]) Last(tx *bbolt.Tx) uint64 {
+	bucket := tx.Bucket([]byte(b))
+	if bucket == nil {
+		return 0
+	}
+	return bucket.Sequence()
+}
+
 // Each calls fn in the order of the keys, from the first key that is not
 // smaller than from, until fn answers false. The key is valid only during the
 // call, and fn must not write to the bucket.

@@ -87,9 +87,21 @@ func TestNumbersRiseAfterDeletionsAndRestarts(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := next(mustOpen(t, path)); n != 2 {
+	again := mustOpen(t, path)
+	if last, none := lastOf(t, again, words), lastOf(t, again, Bucket[string]("none")); last != 1 || none != 0 {
+		t.Fatalf("the last number is %d, and %d in a bucket that nobody has filled", last, none)
+	}
+	if n := next(again); n != 2 {
 		t.Fatal(n)
 	}
+}
+
+func lastOf(t *testing.T, db *DB, b Bucket[string]) (n uint64) {
+	t.Helper()
+	if err := db.View(func(tx *bbolt.Tx) error { n = b.Last(tx); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func BenchmarkOneWrite(b *testing.B) {
