@@ -11,6 +11,7 @@ import (
 // client is one logged in connection.
 type client struct {
 	s        *Server
+	conn     net.Conn
 	user     string
 	key      string
 	from     string
@@ -27,7 +28,7 @@ func (s *Server) connection(conn net.Conn) {
 	}
 	_ = conn.SetDeadline(time.Time{})
 	defer sc.Close()
-	c := &client{s: s, user: sc.User(), key: sc.Permissions.Extensions[extension], from: conn.RemoteAddr().String()}
+	c := &client{s: s, conn: conn, user: sc.User(), key: sc.Permissions.Extensions[extension], from: conn.RemoteAddr().String()}
 	go globals(requests)
 	for n := range channels {
 		c.open(n)

@@ -17,22 +17,26 @@ func (s *Server) wait(ctx context.Context) (release func(), err error) {
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
 	if err := s.rate.Wait(ctx); err != nil {
-		return nil, s.notRun(ctx)
+		return nil, s.notRun(ctx, err)
 	}
 	select {
 	case s.running <- struct{}{}:
 		return func() { <-s.running }, nil
 	case <-ctx.Done():
-		return nil, s.notRun(ctx)
+		return nil, s.notRun(ctx, context.Cause(ctx))
 	}
 }
 
-// notRun says why a command that waited for its turn was not run.
-func (s *Server) notRun(ctx context.Context) error {
+// notRun says why a command that waited for its turn was not run: ctx ended, or
+// its turn would only have come after its end.
+func (s *Server) notRun(ctx context.Context, why error) error {
 	if s.stopping.Err() != nil {
 		return grammar.Refuse("waddled is stopping and takes no new commands; try again")
 	}
-	return grammar.Refuse("the command waited for its turn and was not run: %v; try again", context.Cause(ctx))
+	if cause := context.Cause(ctx); cause != nil {
+		why = cause
+	}
+	return grammar.Refuse("the command waited for its turn and was not run: %v; try again", why)
 }
 
 // bounded replaces an answer that is too large.

@@ -45,6 +45,7 @@ type Limits struct {
 	Output      int           // bytes of one command's output; default 16 MiB
 	Command     time.Duration // for one command; default 10 min, as the driver's own
 	Handshake   time.Duration // until a client has logged in; default 20 s
+	Send        time.Duration // for a client to take an answer; default 1 min
 	Drain       time.Duration // for running commands when the server stops; default 60 s
 	Grace       time.Duration // after that, for a change that cannot be cut short; default 15 s
 }
@@ -60,6 +61,7 @@ func (l *Limits) fill() {
 	}
 	orDuration(&l.Command, 10*time.Minute)
 	orDuration(&l.Handshake, 20*time.Second)
+	orDuration(&l.Send, time.Minute)
 	orDuration(&l.Drain, time.Minute)
 	orDuration(&l.Grace, 15*time.Second)
 }

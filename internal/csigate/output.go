@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -12,14 +13,26 @@ import (
 	"github.com/waddle-social/waddle/internal/csigate/grammar"
 )
 
-// sendTimeout bounds how long a client may take to read an answer.
-const sendTimeout = time.Minute
-
 // send writes the answer and its exit status, in the order of sshd: texts, exit
-// status, end of file.
+// status, end of file. A client that does not take them within Limits.Send gets
+// the exit status of a failure instead, for which no room of its channel is
+// needed; when even that does not go out, the connection is closed. So nobody
+// keeps a command, or a daemon that stops, waiting.
 func (s *session) send(a execute.Answer) {
-	late := time.AfterFunc(sendTimeout, func() { _ = s.ch.Close() })
+	var once sync.Once
+	status := func(code int) {
+		once.Do(func() {
+			_, _ = s.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(code)}))
+		})
+	}
+	late := time.AfterFunc(s.c.s.o.Limits.Send, func() {
+		status(1)
+		_ = s.ch.Close()
+	})
 	defer late.Stop()
+	cut := time.AfterFunc(s.c.s.o.Limits.Send+parting, func() { _ = s.c.conn.Close() })
+	defer cut.Stop()
+
 	out, err := a.Stdout, a.Stderr
 	if s.terminal {
 		// A terminal has one stream, and its lines end as typewriters' do.
@@ -29,7 +42,7 @@ func (s *session) send(a execute.Answer) {
 	// is nobody left to tell.
 	_ = write(s.ch, out)
 	_ = write(s.ch.Stderr(), err)
-	_, _ = s.ch.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{uint32(a.Code)}))
+	status(a.Code)
 	_ = s.ch.CloseWrite()
 }
 

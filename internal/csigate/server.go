@@ -112,6 +112,10 @@ func (s *Server) drain() {
 	defer late.Stop()
 	tooLate := time.AfterFunc(s.o.Limits.Drain+s.o.Limits.Grace, func() { close(s.abandon) })
 	defer tooLate.Stop()
+	// Every command has its answer by then; a client that does not take it is not
+	// waited for.
+	last := time.AfterFunc(s.o.Limits.Drain+s.o.Limits.Grace+parting, s.cut)
+	defer last.Stop()
 	for {
 		idle := s.close()
 		if idle == nil {
@@ -136,6 +140,15 @@ func (s *Server) close() <-chan struct{} {
 		hangUp(conn)
 	}
 	return nil
+}
+
+// cut closes all connections, whatever is under way on them.
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
 }
 
 // parting is how long a client may take to read the last of what it was sent.
