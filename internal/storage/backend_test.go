@@ -146,6 +146,64 @@ func TestARollbackKeepsTheTargetAndIsRefusedUnderASession(t *testing.T) {
 	}
 }
 
+func TestARollbackToWhenAVolumeWasSmallerKeepsItsSize(t *testing.T) {
+	ctx, h := context.Background(), newHost(t)
+	b := h.ready()
+	for _, private := range []bool{false, true} {
+		name := map[bool]string{false: "data", true: "hidden"}[private]
+		_, err := b.Create(ctx, CreateRequest{Name: name, Size: 32 * mib, Private: private})
+		must(t, err)
+		_, err = b.Snapshot(ctx, name, "small")
+		must(t, err)
+		_, err = b.Resize(ctx, name, 64*mib)
+		must(t, err)
+		before := h.state()
+		v, err := b.Rollback(ctx, RollbackRequest{Volume: name, Snapshot: "small"})
+		must(t, err)
+		if v.Size != 64*mib || h.state() != before {
+			t.Errorf("%s has %d bytes:\n%s\nwant\n%s", name, v.Size, h.state(), before)
+		}
+		_, err = b.Snapshot(ctx, name, "newer")
+		must(t, err)
+		before = h.state()
+		_, err = b.Rollback(ctx, RollbackRequest{Volume: name, Snapshot: "small"})
+		refused(t, err, problem.Conflict)
+		if h.state() != before {
+			t.Errorf("a rollback that zfs refused has changed %s:\n%s\nwas\n%s", name, h.state(), before)
+		}
+	}
+}
+
+// TestATargetThatCouldNotBeMadeAgainIsNotTakenDown has volumes that waddle does
+// not export and somebody else does: a rollback or a delete that then fails would
+// leave them without a target for good.
+func TestATargetThatCouldNotBeMadeAgainIsNotTakenDown(t *testing.T) {
+	ctx, h := context.Background(), newHost(t)
+	b := h.ready()
+	_, err := b.Create(ctx, CreateRequest{Name: "hidden", Size: 32 * mib, Private: true})
+	must(t, err)
+	h.zvol(b, root+"/byhand")
+	for _, name := range []string{"hidden", "byhand"} {
+		e, err := b.one(ctx, name)
+		must(t, err)
+		target, err := b.policy.TargetOf(b.iscsi.Base(), e.asset, e.device)
+		must(t, err)
+		_, err = b.iscsi.Ensure(ctx, target)
+		must(t, err)
+		_, err = b.Snapshot(ctx, name, "one")
+		must(t, err)
+		before := h.state()
+		_, err = b.Rollback(ctx, RollbackRequest{Volume: name, Snapshot: "one"})
+		refused(t, err, problem.Conflict)
+		refused(t, b.Delete(ctx, DeleteRequest{Name: name, Force: true, Unclaimed: true, Snapshots: true}), problem.Conflict)
+		if h.state() != before {
+			t.Errorf("changed:\n%s\nwas\n%s", h.state(), before)
+		}
+		must(t, b.iscsi.Delete(ctx, target.IQN, false))
+		must(t, b.Delete(ctx, DeleteRequest{Name: name, Snapshots: true}))
+	}
+}
+
 func TestOfTwoCreatesOfOneNameOneWins(t *testing.T) {
 	ctx, h := context.Background(), newHost(t)
 	b := h.ready()

@@ -149,6 +149,13 @@ func TestAnOperatorsChangeIsFinishedOrNeverBegunWhereverTheDaemonIsKilled(t *tes
 		{"rollback", snap, func(b *Backend) error {
 			return second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"}))
 		}},
+		{"rollback to when it was smaller", func(h *host) {
+			snap(h)
+			_, err := h.bare().Resize(ctx, "data", 2*size)
+			must(t, err)
+		}, func(b *Backend) error {
+			return second(b.Rollback(ctx, RollbackRequest{Volume: "data", Snapshot: "one"}))
+		}},
 		{"move", func(h *host) {
 			h.zvol(h.ready(), root+"/data", exportProperty+"=on")
 			repaired(t, h.bare())

@@ -27,15 +27,6 @@ type CloneRequest struct {
 	Private  bool
 }
 
-// RollbackRequest takes a volume back to a snapshot.
-type RollbackRequest struct {
-	Volume   string
-	Snapshot string
-	// DestroyNewer lets the snapshots go that were taken since. Without it they
-	// are a conflict.
-	DestroyNewer bool
-}
-
 // DeleteRequest says how far a delete goes.
 type DeleteRequest struct {
 	Name string
@@ -208,40 +199,6 @@ func (b *Backend) DeleteSnapshot(ctx context.Context, volume, name string) error
 	return classified(err, "cannot delete snapshot %s", s)
 }
 
-// Rollback takes a volume back to a snapshot. It is refused while an initiator is
-// logged in: a file system that is mounted would be changed under its kernel.
-func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, error) {
-	s, _, err := b.snapshotOf(ctx, r.Volume, r.Snapshot)
-	if err != nil {
-		return Volume{}, err
-	}
-	release, err := b.execute.Hold(ctx)
-	if err != nil {
-		return Volume{}, err
-	}
-	defer release()
-	e, err := b.one(ctx, r.Volume)
-	if err != nil {
-		return Volume{}, err
-	}
-	if !e.managed && e.driver {
-		return Volume{}, problem.New(problem.Conflict, "take it over first: waddle storage adopt", "volume %s is an older host's", e.info.Name)
-	}
-	ctx = context.WithoutCancel(ctx)
-	if err := b.unexport(ctx, e, false); err != nil {
-		return Volume{}, classified(err, "cannot roll back volume %s", e.info.Name.Base())
-	}
-	_, err = b.zfs.Run(ctx, zfs.Rollback(s, r.DestroyNewer))
-	again := b.reexport(ctx, e)
-	if err != nil {
-		return Volume{}, classified(err, "cannot roll back volume %s to %s", e.info.Name.Base(), r.Snapshot)
-	}
-	if again != nil {
-		return Volume{}, classified(again, "volume %s was rolled back, but cannot be exported; the reconciler tries again", e.info.Name.Base())
-	}
-	return b.Volume(ctx, e.info.Name.String())
-}
-
 // unexport takes a volume's target away; a target of its name that exports
 // something else stays.
 func (b *Backend) unexport(ctx context.Context, e *entry, force bool) error {
@@ -293,6 +250,9 @@ func (b *Backend) Delete(ctx context.Context, r DeleteRequest) error {
 		return err
 	}
 	if err := refuseDelete(v, r); err != nil {
+		return err
+	}
+	if err := strange(e, w); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx)

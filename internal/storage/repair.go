@@ -20,6 +20,7 @@ type finding struct {
 	target    *iscsi.Target         // to be made so
 	gone      *iscsi.IQN            // to be removed
 	backstore *iscsi.BackstoreState // to be removed
+	grown     *entry                // to get its size back
 }
 
 // Orphans returns what does not belong together, and changes nothing. It is what
@@ -69,7 +70,7 @@ func (b *Backend) mend(ctx context.Context, w *world, names ...string) ([]Repair
 		found = slices.DeleteFunc(found, func(f finding) bool { return !f.named(names) })
 	}
 	// A portal of what goes may stand in the way of what is made.
-	done := b.remove(ctx, found)
+	done := b.settle(ctx, found)
 	made, err := b.restore(ctx, found)
 	return append(done, made...), err
 }
@@ -117,10 +118,14 @@ func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, err
 	return done, nil
 }
 
-func (b *Backend) remove(ctx context.Context, found []finding) []Repaired {
+// settle removes what nobody has, and gives sizes back.
+func (b *Backend) settle(ctx context.Context, found []finding) []Repaired {
 	var done []Repaired
 	for _, f := range found {
 		switch {
+		case f.grown != nil:
+			done = append(done, Repaired{Object: f.Object, Changes: []string{fmt.Sprintf("give it its %d bytes back", f.grown.size())},
+				Err: b.regrow(ctx, f.grown.volume, f.grown.size())})
 		case f.gone != nil:
 			done = append(done, Repaired{Object: f.Object, Changes: []string{"remove it"}, Err: b.iscsi.Delete(ctx, *f.gone, false)})
 		case f.backstore != nil:
@@ -184,11 +189,20 @@ func (b *Backend) examine(ctx context.Context, w *world) ([]finding, error) {
 }
 
 func (b *Backend) examineVolume(ctx context.Context, e *entry, w *world) []finding {
-	found := b.findings(ctx, e, w)
+	found := append(shrunk(e), b.findings(ctx, e, w)...)
 	for i := range found {
 		found[i].Volume = e.info.Name.Base()
 	}
 	return found
+}
+
+// shrunk is a rollback that was killed before it had given the size back.
+func shrunk(e *entry) []finding {
+	if e.info.User[sizeProperty] == "" {
+		return nil
+	}
+	return []finding{{grown: e, Orphan: Orphan{Kind: ShrunkVolume, Object: "volume " + e.info.Name.String(), Repair: true,
+		Detail: fmt.Sprintf("a rollback was interrupted: it has %d bytes and gets back %d", e.info.VolumeSize, e.size())}}}
 }
 
 func (b *Backend) findings(ctx context.Context, e *entry, w *world) []finding {

@@ -92,6 +92,7 @@ const (
 	TargetWithoutVolume    OrphanKind = "target-without-volume"    // its zvol is gone
 	BackstoreWithoutTarget OrphanKind = "backstore-without-target" // left by a delete that was killed
 	IncompleteVolume       OrphanKind = "incomplete-volume"        // democratic-csi never finished it
+	ShrunkVolume           OrphanKind = "shrunk-volume"            // a rollback was killed before it gave the size back
 	OlderVolume            OrphanKind = "older-volume"             // to be adopted
 	ClashingVolume         OrphanKind = "clashing-volume"          // two volumes of one target name
 	UnreadableName         OrphanKind = "unreadable-name"          // a dataset whose name waddle would not make

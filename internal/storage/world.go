@@ -31,7 +31,7 @@ const (
 
 var properties = []string{
 	nameProperty, managedProperty, completeProperty, assetProperty, instanceProperty,
-	sourceTypeProperty, sourceIDProperty, snapshotProperty, exportProperty,
+	sourceTypeProperty, sourceIDProperty, snapshotProperty, exportProperty, sizeProperty,
 }
 
 // The children of the root dataset (zfs.Layout).

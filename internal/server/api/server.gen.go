@@ -1965,7 +1965,7 @@ type Orphan struct {
 	Hint string `json:"hint,omitempty,omitzero"`
 
 	// Kind What it is: `volume-without-target`, `target-without-volume`, `backstore-without-target`, `incomplete-volume`, `older-volume`,
-	// `clashing-volume`, `unreadable-name`, `unfinished-snapshot`; others may follow. docs/storage.md explains each.
+	// `clashing-volume`, `shrunk-volume`, `unreadable-name`, `unfinished-snapshot`; others may follow. docs/storage.md explains each.
 	//
 	//
 	// Example: volume-without-target

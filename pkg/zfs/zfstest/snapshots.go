@@ -19,6 +19,16 @@ var snapshotRows = []Row{
 		e.ok(err)
 		e.holds(device, "before")
 	}},
+	{"a rollback takes the size back too, and not the user properties", func(e *Env) {
+		v, _ := e.made("a", 16*MiB)
+		s := e.taken(v, "s")
+		e.ok(e.C.Resize(e.Ctx, v, 32*MiB))
+		e.run(zfs.Set(v, e.property(managed, "true")))
+		e.run(zfs.Rollback(s, false))
+		if got := e.info(v, managed); got.VolumeSize != 16*MiB || got.User[managed] != "true" {
+			e.Fatalf("it has %d bytes and %v", got.VolumeSize, got.User)
+		}
+	}},
 	{"a snapshot that exists is refused with zfs's own words", func(e *Env) {
 		v, _ := e.made("a", 16*MiB)
 		s := e.taken(v, "s")

@@ -1,0 +1,116 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/pkg/zfs"
+)
+
+// RollbackRequest takes a volume back to a snapshot.
+type RollbackRequest struct {
+	Volume   string
+	Snapshot string
+	// DestroyNewer lets the snapshots go that were taken since. Without it they
+	// are a conflict.
+	DestroyNewer bool
+}
+
+// sizeProperty is on a volume whose rollback is under way: the size, in bytes,
+// that it gets back. zfs takes the size back too, and Kubernetes, which knows the
+// volume by the size that it was grown to, would never be told.
+const sizeProperty = "waddle:size"
+
+// size is what a volume has, or gets back.
+func (e *entry) size() uint64 {
+	kept, err := strconv.ParseUint(e.info.User[sizeProperty], 10, 63)
+	if err != nil {
+		return e.info.VolumeSize // there is none, or it is not ours
+	}
+	return max(kept, e.info.VolumeSize)
+}
+
+// Rollback takes a volume back to a snapshot; its size stays. It is refused while
+// an initiator is logged in: a file system that is mounted would be changed under
+// its kernel.
+func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, error) {
+	s, then, err := b.snapshotOf(ctx, r.Volume, r.Snapshot)
+	if err != nil {
+		return Volume{}, err
+	}
+	release, err := b.execute.Hold(ctx)
+	if err != nil {
+		return Volume{}, err
+	}
+	defer release()
+	w, err := b.collect(ctx)
+	if err != nil {
+		return Volume{}, err
+	}
+	e, err := w.find(r.Volume)
+	if err != nil {
+		return Volume{}, err
+	}
+	if err := strange(e, w); err != nil {
+		return Volume{}, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := b.unexport(ctx, e, false); err != nil {
+		return Volume{}, classified(err, "cannot roll back volume %s", e.info.Name.Base())
+	}
+	err = b.rollback(ctx, e, s, then, r.DestroyNewer)
+	again := b.reexport(ctx, e)
+	if err != nil {
+		return Volume{}, classified(joined(err, again), "cannot roll back volume %s to %s", e.info.Name.Base(), r.Snapshot)
+	}
+	if again != nil {
+		return Volume{}, classified(again, "volume %s was rolled back, but cannot be exported; the reconciler tries again", e.info.Name.Base())
+	}
+	return b.Volume(ctx, e.info.Name.String())
+}
+
+// rollback takes e back to s, in which it has the size then, and gives it the
+// size that it has now. That is noted before, so that whoever comes after a kill
+// knows of it.
+func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then uint64, newer bool) error {
+	size := e.size()
+	if then < size {
+		kept, err := zfs.NewProperty(sizeProperty, strconv.FormatUint(size, 10))
+		if err != nil {
+			return err
+		}
+		if _, err := b.zfs.Run(ctx, zfs.Set(e.volume, kept)); err != nil {
+			return err
+		}
+	}
+	_, err := b.zfs.Run(ctx, zfs.Rollback(s, newer))
+	if then < size {
+		err = errors.Join(err, b.regrow(ctx, e.volume, size))
+	}
+	return err
+}
+
+// regrow gives a volume the size back that a rollback took.
+func (b *Backend) regrow(ctx context.Context, v zfs.Volume, size uint64) error {
+	if err := b.zfs.Resize(ctx, v, size); err != nil {
+		return fmt.Errorf("its size of %d bytes cannot be given back yet: %w", size, err)
+	}
+	_, err := b.zfs.Run(ctx, zfs.Inherit(v, sizeProperty))
+	return err
+}
+
+// strange refuses to take down a target that could not be made again: one that
+// somebody else made of a volume that waddle does not export.
+func strange(e *entry, w *world) error {
+	t, is := w.targets[e.asset]
+	if e.managed || !older(e, w) && !(is && exports(t, e.device)) {
+		return nil
+	}
+	if older(e, w) {
+		return problem.New(problem.Conflict, "take it over first: waddle storage adopt", "volume %s is an older host's", e.info.Name)
+	}
+	return problem.New(problem.Conflict, "remove that target first, with targetcli", "volume %s is private, and somebody exports it as target %s", e.info.Name, t.IQN)
+}
