@@ -20,17 +20,22 @@ type Options struct {
 	Pool func(name string) (*gozfs.Zpool, error)
 	// Dev is where device links are looked for. Default: /dev.
 	Dev string
-	// DeviceWait is how long WaitDevice waits. Default: 10 s.
+	// Sys is where block devices are looked for when a link is missing.
+	// Default: /sys where Dev is /dev, else none.
+	Sys string
+	// DeviceWait is how long WaitDevice waits. Default: 30 s.
 	DeviceWait time.Duration
 	// Seam is called with the operation's name ("zfs create") before each
-	// process; an error keeps the process from being started.
+	// process and before udev is asked again ("udev change"); an error keeps
+	// it from being done.
 	Seam func(op string) error
 }
 
 // Client runs zfs below one root. It is safe for use from several goroutines.
 type Client struct {
-	o     Options
-	locks locks
+	o        Options
+	locks    locks
+	zvolName func(device string) (string, error)
 }
 
 // New returns a client. It runs nothing.
@@ -47,13 +52,16 @@ func New(o Options) (*Client, error) {
 	if o.Dev == "" {
 		o.Dev = "/dev"
 	}
+	if o.Sys == "" && o.Dev == "/dev" {
+		o.Sys = "/sys"
+	}
 	if o.DeviceWait == 0 {
-		o.DeviceWait = 10 * time.Second
+		o.DeviceWait = 30 * time.Second
 	}
 	if o.Seam == nil {
 		o.Seam = func(string) error { return nil }
 	}
-	return &Client{o: o}, nil
+	return &Client{o: o, zvolName: zvolName}, nil
 }
 
 // Root returns the dataset that the client works below.

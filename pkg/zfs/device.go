@@ -16,7 +16,8 @@ func (c *Client) Device(v Volume) string { return filepath.Join(c.o.Dev, "zvol",
 
 // WaitDevice waits until v's device link leads somewhere and returns its path.
 // udev makes the link some time after zfs has ended (openzfs#7875, #15904); the
-// kernel tells us of each new entry, so nothing is polled. After
+// kernel tells us of each new entry, so nothing is polled. While there is none
+// udev is asked again, after one, three, seven … seconds (see askAgain). After
 // Options.DeviceWait the error is ErrNoDevice.
 func (c *Client) WaitDevice(ctx context.Context, v Volume) (string, error) {
 	if v.full == "" || v.root != c.o.Root.name {
@@ -25,6 +26,12 @@ func (c *Client) WaitDevice(ctx context.Context, v Volume) (string, error) {
 	link := c.Device(v)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.o.DeviceWait, errTooLate)
 	defer cancel()
+	if c.o.Sys != "" && !exists(link) {
+		asked := make(chan struct{})
+		asking, stop := context.WithCancel(ctx)
+		go func() { defer close(asked); c.askAgain(asking, v, firstAgain) }()
+		defer func() { stop(); <-asked }()
+	}
 	err := waitFor(ctx, link, c.o.Dev)
 	if errors.Is(err, errTooLate) {
 		return "", fmt.Errorf("cannot use volume %s: %w: %s within %s (is udev running, and is volmode not none?)", v, ErrNoDevice, link, c.o.DeviceWait)

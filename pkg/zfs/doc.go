@@ -8,7 +8,8 @@
 //
 // What it touches on the host: it runs zfs (and zpool, to read the pool's
 // health) by argv, never through a shell, and it waits for links below
-// /dev/zvol. It keeps no state of its own.
+// /dev/zvol, for which it has udev look again (/sys/block/zdN/uevent) when a
+// link does not come. It keeps no state of its own.
 //
 // Each process passes Options.Seam with the operation's name before it is
 // started. Changes to one dataset run one after the other, changes to different
