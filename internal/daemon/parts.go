@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -74,8 +76,8 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 	}
 	p.profiles = firewall.New(firewall.Options{
 		Truth: p.firewall, Kernel: network, Platform: p.document,
-		Missing: func(ctx context.Context) ([]string, error) { return firewall.Missing(ctx, p.engine) },
-		Publish: p.engine.Publish, Changed: p.lookAtAll, Log: c.Log,
+		Missing:  func(ctx context.Context) ([]string, error) { return firewall.Missing(ctx, p.engine) },
+		Reported: p.rulesReported, Publish: p.engine.Publish, Changed: p.lookAtAll, Log: c.Log,
 	})
 	kernel, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -156,6 +158,12 @@ func (p *parts) platform() (*platform.Platform, string, error) {
 func (p *parts) acknowledged(step string) bool {
 	_, is := p.engine.Acknowledgement(step)
 	return is
+}
+
+// rulesReported tells whether the reconciler has a report about a step that
+// keeps rules.
+func (p *parts) rulesReported() bool {
+	return slices.ContainsFunc(p.engine.Drift(), func(r engine.DriftReport) bool { return strings.HasPrefix(r.Step, "firewall.") })
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

@@ -19,9 +19,11 @@ const EventFirewall = "firewall"
 type Kernel interface {
 	Seen(ctx context.Context) (netfw.Seen, error)
 	CompareRules(ctx context.Context, set netfw.RuleSet) ([]netfw.Difference, error)
+	LoadRules(ctx context.Context, set netfw.RuleSet) error
 }
 
-// Options is what a Service works with. All but Log are needed.
+// Options is what a Service works with. All but Log and
+// Reported are needed.
 type Options struct {
 	Truth  *confirm.Firewall
 	Kernel Kernel
@@ -29,9 +31,12 @@ type Options struct {
 	Platform func() (*platform.Platform, error)
 	// Missing are the steps that have to be done before a lockdown and are not.
 	Missing func(ctx context.Context) ([]string, error)
-	Publish func(engine.Event)
-	Changed func() // called after each change of the profile, to look for drift
-	Log     *slog.Logger
+	// Reported tells whether the reconciler knows of a difference in the rules
+	// that it has not put right. Nil means never.
+	Reported func() bool
+	Publish  func(engine.Event)
+	Changed  func() // called after each change of the profile, to look for drift
+	Log      *slog.Logger
 }
 
 // Service is safe for several goroutines at once.
@@ -40,12 +45,17 @@ type Service struct {
 
 	mu   sync.Mutex
 	seen mark // what was published last
+
+	keeping keeping // Watch's alone
 }
 
 // New returns the service. What is in force already is not published.
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Reported == nil {
+		o.Reported = func() bool { return false }
 	}
 	s := &Service{o: o}
 	if state, err := o.Truth.State(context.Background()); err == nil {

@@ -31,12 +31,14 @@ func markOf(s confirm.State) (m mark) {
 // settles is how long after the kernel's rules the state may be written.
 const settles = 250 * time.Millisecond
 
-// Watch expires what is due, at the deadline and at least every so often, and
-// publishes what others have changed: the guard, an operator at the console. The
-// guard outside stays the one that counts. rules is sent to after the kernel's
-// rules have changed. It returns when ctx has ended.
+// Watch expires what is due, at the deadline and at least every so often, keeps
+// the rules where the reconciler does not, and publishes what others have
+// changed: the guard, an operator at the console. The guard outside stays the one
+// that counts. rules is sent to after the kernel's rules have changed. It returns
+// when ctx has ended.
 func (s *Service) Watch(ctx context.Context, every time.Duration, rules <-chan struct{}) {
 	for {
+		s.keep(ctx, time.Now())
 		timer := time.NewTimer(min(every, s.next(every)))
 		select {
 		case <-ctx.Done():
@@ -48,6 +50,7 @@ func (s *Service) Watch(ctx context.Context, every time.Duration, rules <-chan s
 			if !pause(ctx, settles) {
 				return
 			}
+			s.keeping.again = time.Now().Add(reconciles)
 		}
 		if err := s.o.Truth.Expire(ctx); err != nil && ctx.Err() == nil {
 			s.o.Log.Error("the firewall is left as it is loaded", "error", err)
@@ -59,11 +62,14 @@ func (s *Service) Watch(ctx context.Context, every time.Duration, rules <-chan s
 // next is how long it is until the next deadline. One that has passed and could
 // not be expired is tried again, but not without a pause.
 func (s *Service) next(otherwise time.Duration) time.Duration {
+	wait := otherwise
+	if again := s.keeping.again; !again.IsZero() {
+		wait = min(wait, time.Until(again))
+	}
 	state, err := s.o.Truth.State(context.Background())
 	if err != nil {
-		return otherwise
+		return max(wait, settles)
 	}
-	wait := otherwise
 	if p := state.Pending; p != nil {
 		wait = min(wait, s.Left(p.Deadline))
 	}
