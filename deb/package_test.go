@@ -135,3 +135,35 @@ func write(t *testing.T, path string, b []byte, mode fs.FileMode) {
 		t.Fatal(err)
 	}
 }
+
+// The rollback is the package's own program: what waits for it must not outlive it.
+func TestARemovalEndsWhatOnlyThePackageWouldEnd(t *testing.T) {
+	const load = "firewall show\nfirewall load\n"
+	for _, row := range []struct{ name, argument, shows, asked string }{
+		{"nothing waits", "remove", "confirmed: lockdown (change-1) at now by root", "firewall show\n"},
+		{"a change waits", "remove", "confirmed: nothing yet\npending: open (change-2) by root", load},
+		{"an emergency is in force", "remove", "emergency: emergency-3: TCP [22]", load},
+		{"an upgrade", "upgrade", "pending: open (change-2) by root", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			bin := t.TempDir()
+			asked := filepath.Join(bin, "asked")
+			for name, script := range map[string]string{
+				"waddled":            `echo "$@" >>"` + asked + `"; [ "$2" = load ] || printf '` + row.shows + `\n'`,
+				"deb-systemd-invoke": "exit 0",
+			} {
+				if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command("sh", "files/prerm", row.argument)
+			cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if got, _ := os.ReadFile(asked); string(got) != row.asked {
+				t.Errorf("waddled was asked for %q, want %q", got, row.asked)
+			}
+		})
+	}
+}

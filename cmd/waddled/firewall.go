@@ -98,6 +98,7 @@ nothing is let in, and the console is the way in.`,
 
 func (w *fw) expire() *cobra.Command {
 	var id string
+	var at int64
 	cmd := &cobra.Command{
 		Use:   "expire",
 		Short: "Roll back the change that was not confirmed in time",
@@ -110,6 +111,9 @@ nothing. With --id it tries until the rules are right, as the rollback's timer d
 			if err != nil {
 				return err
 			}
+			if at != 0 {
+				return f.Awaited(cmd.Context(), id, time.Duration(at))
+			}
 			if id != "" {
 				return f.Guarded(cmd.Context(), id)
 			}
@@ -117,6 +121,7 @@ nothing. With --id it tries until the rules are right, as the rollback's timer d
 		},
 	}
 	cmd.Flags().StringVar(&id, "id", "", "the change that it is for, in messages")
+	cmd.Flags().Int64Var(&at, "at", 0, "wait until then first, in nanoseconds of CLOCK_BOOTTIME, as the rollback's timer says")
 	return cmd
 }
 

@@ -190,3 +190,23 @@ func (h *host) files() string {
 	}
 	return b.String()
 }
+
+func TestALoadAfterALookStartsNothingButWhatLoads(t *testing.T) {
+	h := newHost(t)
+	set, err := Rules(zonedConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.processes(), ", "); got != "iptables --version, iptables-save, ip6tables-save" {
+		t.Errorf("the look started %s", got)
+	}
+	if err := h.LoadRules(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(h.processes(), ", "); got != "iptables-restore --test, ip6tables-restore --test, iptables-restore, ip6tables-restore" {
+		t.Errorf("the load started %s", got)
+	}
+}

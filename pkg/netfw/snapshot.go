@@ -9,6 +9,14 @@ type snapshot struct {
 	pins       bridgePins
 }
 
+// Ready finds the commands and lists the rules, so that a LoadRules that follows
+// starts no process but those that load, unless somebody has changed the rules
+// meanwhile. It changes nothing.
+func (d *Driver) Ready(ctx context.Context) error {
+	_, _, err := d.snapshotRules(ctx)
+	return err
+}
+
 // snapshotRules lists the rules of both families. With the nf_tables flavour it
 // starts no process when the ruleset's generation is that of the last look.
 func (d *Driver) snapshotRules(ctx context.Context) (*snapshot, *tools, error) {

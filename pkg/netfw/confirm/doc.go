@@ -13,7 +13,7 @@
 //   - /run/waddle-firewall: the lock, and the emergency that is in force, which
 //     so ends with a reboot at the latest and needs no disk,
 //   - while a change is pending, a transient systemd timer
-//     waddle-firewall-ID.timer, or a detached process `waddled firewall guard`.
+//     waddle-firewall-ID.timer and, in the last seconds, its service, or a detached process `waddled firewall guard`.
 //
 // It changes the rules in the kernel through a Loader only. Everything is on
 // disk, synced, before it is loaded. A deadline is a boot id and a time of

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 )
 
 // systemd is what the guard needs of a connection to it.
@@ -24,14 +26,16 @@ type systemd interface {
 // nothing that happens to the daemon or its cgroup reaches it.
 type timerGuard struct {
 	command []string // what expires, without the id
+	lead    time.Duration
 	clock   Clock
 	connect func(context.Context) (systemd, error)
 }
 
 // SystemdGuard arms transient timers. command is the program, with an absolute
-// path, and its arguments, to which --id and the id are added.
+// path, and its arguments, to which --id, the id, --at and the deadline in
+// nanoseconds are added: the timer starts it a little before, and it waits.
 func SystemdGuard(command []string) Guard {
-	return &timerGuard{command: command, clock: SystemClock(), connect: func(ctx context.Context) (systemd, error) {
+	return &timerGuard{command: command, lead: guardLead, clock: SystemClock(), connect: func(ctx context.Context) (systemd, error) {
 		return dbus.NewSystemdConnectionContext(ctx) // systemd's own socket: a bus daemon need not run
 	}}
 }
@@ -50,8 +54,8 @@ func (g *timerGuard) Arm(ctx context.Context, id string, at time.Duration) (stri
 	}
 	defer conn.Close()
 	done := make(chan string, 1)
-	wait := max(at-g.clock.Boot(), time.Millisecond)
-	if _, err := conn.StartTransientUnitAux(ctx, unit, "fail", timerProperties(id, wait), g.service(id), done); err != nil {
+	wait := max(at-g.lead-g.clock.Boot(), time.Millisecond)
+	if _, err := conn.StartTransientUnitAux(ctx, unit, "fail", timerProperties(id, wait), g.service(id, at), done); err != nil {
 		return "", fmt.Errorf("cannot start the timer %s: %w", unit, err)
 	}
 	select {
@@ -72,6 +76,7 @@ type monotonic struct {
 }
 
 // timerProperties are systemd.timer(5)'s: OnActiveSec counts on CLOCK_MONOTONIC.
+// Without an accuracy of its own a timer may be a minute late.
 func timerProperties(id string, wait time.Duration) []dbus.Property {
 	return []dbus.Property{
 		dbus.PropDescription("waddle: roll the firewall back unless " + id + " is confirmed"),
@@ -82,16 +87,22 @@ func timerProperties(id string, wait time.Duration) []dbus.Property {
 	}
 }
 
+// exitStatus is the property RestartForceExitStatus, (aiai).
+type exitStatus struct{ Codes, Signals []int32 }
+
 // service is what the timer starts. It tries until the rules are right, and
-// systemd starts it again when it dies.
-func (g *timerGuard) service(id string) []dbus.PropertyCollection {
+// systemd starts it again when it dies, also of the signals that count as a clean
+// end, with which somebody may end all programs of its name.
+func (g *timerGuard) service(id string, at time.Duration) []dbus.PropertyCollection {
+	clean := exitStatus{[]int32{}, []int32{int32(unix.SIGHUP), int32(unix.SIGINT), int32(unix.SIGPIPE), int32(unix.SIGTERM)}}
 	return []dbus.PropertyCollection{{
 		Name: "waddle-firewall-" + id + ".service",
 		Properties: []dbus.Property{
 			dbus.PropDescription("waddle: roll the firewall back unless " + id + " is confirmed"),
-			dbus.PropExecStart(append(g.command[:len(g.command):len(g.command)], "--id", id), false),
+			dbus.PropExecStart(append(g.command[:len(g.command):len(g.command)], "--id", id, "--at", strconv.FormatInt(int64(at), 10)), false),
 			dbus.PropType("exec"),
 			property("Restart", "on-failure"),
+			property("RestartForceExitStatus", clean),
 			property("RestartUSec", uint64(200_000)),
 			property("StartLimitIntervalUSec", uint64(0)),
 			property("DefaultDependencies", false),

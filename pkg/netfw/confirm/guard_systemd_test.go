@@ -51,6 +51,7 @@ func (*fakeSystemd) Close() {}
 func timers(s *fakeSystemd, err error) *timerGuard {
 	return &timerGuard{
 		command: []string{"/usr/sbin/waddled", "firewall", "expire", "--dir", DefaultDir, "--run-dir", DefaultRun},
+		lead:    guardLead,
 		clock:   Clock{Boot: func() time.Duration { return time.Hour }},
 		connect: func(context.Context) (systemd, error) { return s, err },
 	}

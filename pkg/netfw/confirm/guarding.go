@@ -18,19 +18,32 @@ import (
 func (f *Firewall) Guarding(ctx context.Context, id string, at time.Duration) error {
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGQUIT, unix.SIGPIPE, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
 	first()
-	timer, err := alarm(at)
+	sleep, err := f.alarmed(at)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = timer.Close() }()
 	if _, err := os.Stdout.WriteString(readyLine); err != nil {
 		return fmt.Errorf("cannot say that the guard is armed: %w", err)
 	}
 	if err := toNowhere(unix.Stdout); err != nil {
 		return err
 	}
-	if _, err := timer.Read(make([]byte, 8)); err != nil {
-		return fmt.Errorf("cannot wait for the deadline: %w", err)
+	if err := sleep(ctx); err != nil {
+		return err
+	}
+	f.log.Info("the time to confirm is over", "id", id, "late", f.clock.Boot()-at)
+	return f.Guarded(ctx, id)
+}
+
+// Awaited is Guarding for whoever was started for this only, shortly before at,
+// by somebody who starts it again when it dies.
+func (f *Firewall) Awaited(ctx context.Context, id string, at time.Duration) error {
+	sleep, err := f.alarmed(at)
+	if err == nil {
+		err = sleep(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	f.log.Info("the time to confirm is over", "id", id, "late", f.clock.Boot()-at)
 	return f.Guarded(ctx, id)
@@ -49,19 +62,6 @@ const (
 	guardNice = -20
 	guardOOM  = -900
 )
-
-// alarm is a timerfd, which no jump of the wall clock and no suspend delays.
-func alarm(at time.Duration) (*os.File, error) {
-	fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err != nil {
-		return nil, fmt.Errorf("timerfd_create: %w", err)
-	}
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(at, 1)))}
-	if err := unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME, &spec, nil); err != nil {
-		return nil, errors.Join(fmt.Errorf("timerfd_settime: %w", err), unix.Close(fd))
-	}
-	return os.NewFile(uintptr(fd), "timerfd"), nil
-}
 
 // toNowhere lets go of the pipe to whoever started us.
 func toNowhere(fd int) error {

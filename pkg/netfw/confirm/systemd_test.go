@@ -68,10 +68,10 @@ func program(t *testing.T) string {
 // timerProcess is the daemon beside that systemd.
 func timerProcess(args []string) error {
 	fired := func(id string) string { return filepath.Join(args[0], id+".fired") }
-	g := &timerGuard{clock: SystemClock(), connect: ownSystemd, command: []string{"/bin/sh", "-c", `: >"` + args[0] + `/$2.fired"`, "sh"}}
+	g := &timerGuard{lead: 500 * time.Millisecond, clock: SystemClock(), connect: ownSystemd, command: []string{"/bin/sh", "-c", `: >"` + args[0] + `/$2.fired"`, "sh"}}
 	ctx := context.Background()
 	const stays, goes = "change-00000001", "change-00000002"
-	at := Boottime() + time.Second
+	at := Boottime() + time.Second + g.lead
 	handle, err := g.Arm(ctx, goes, at)
 	if err != nil {
 		return err
@@ -85,18 +85,32 @@ func timerProcess(args []string) error {
 	if err := g.Disarm(ctx, goes, handle); err != nil {
 		return err
 	}
+	// Somebody ends all programs of its name, and this one hears it before it can ignore it.
+	const ended = "change-00000003"
+	again := *g
+	again.command = []string{"/bin/sh", "-c", `[ -e "` + args[0] + `/ended" ] || { : >"` + args[0] + `/ended"; kill -TERM $$; }; : >"` + args[0] + `/$2.fired"`, "sh"}
+	if _, err := again.Arm(ctx, ended, at); err != nil {
+		return err
+	}
 	for !exists(fired(stays)) {
 		if Boottime() > at+20*time.Second {
 			return errors.New("the timer did not start its command within 20s")
 		}
 		time.Sleep(time.Millisecond)
 	}
-	late := Boottime() - at
+	late := Boottime() - (at - g.lead)
+	for !exists(fired(ended)) {
+		if Boottime() > at+20*time.Second {
+			return errors.New("a program that was ended by SIGTERM was not started again within 20s")
+		}
+		time.Sleep(time.Millisecond)
+	}
 	time.Sleep(200 * time.Millisecond)
 	if _, err := os.Stat(fired(goes)); late < 0 || !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("late %s; the timer that was taken away: %w", late, err)
 	}
-	fmt.Printf("its timer started the rollback %s after the deadline\n", late.Round(time.Millisecond))
+	fmt.Printf("its timer started the rollback's program %s after it had to\n", late.Round(time.Millisecond))
+	fmt.Println("its program was started again after a SIGTERM")
 	return nil
 }
 

@@ -1,0 +1,97 @@
+package confirm
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/waddle-social/waddle/pkg/netfw"
+)
+
+// sleeper is a host on the real clock, whose loader notes what it is asked and when.
+type sleeper struct {
+	mu    sync.Mutex
+	asked []string
+	last  time.Duration // Boottime of the last load
+	ready func(context.Context) error
+	*Firewall
+}
+
+func (s *sleeper) LoadRules(_ context.Context, set netfw.RuleSet) error {
+	s.note("load")
+	return nil
+}
+
+func (s *sleeper) Ready(ctx context.Context) error {
+	s.note("look")
+	return s.ready(ctx)
+}
+
+func (s *sleeper) note(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = Boottime()
+	s.asked = append(s.asked, what)
+}
+
+func (*sleeper) Arm(context.Context, string, time.Duration) (string, error) { return "a test", nil }
+
+func (*sleeper) Disarm(context.Context, string, string) error { return nil }
+
+// asleep has a change that waits for a second.
+func asleep(t *testing.T, ready func(context.Context) error) (*sleeper, Pending) {
+	t.Helper()
+	s := &sleeper{ready: ready}
+	var err error
+	if s.Firewall, err = Open(Options{Dir: memory(t), Run: memory(t), Loader: s, Guard: s}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Set(t.Context(), Change{Profile: netfw.Lockdown, Rules: rulesOf(t, netfw.Lockdown), Within: MinWithin, By: "somebody"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.asked = nil
+	return s, p
+}
+
+func TestTheGuardLooksBeforeTheDeadlineAndLoadsAfterIt(t *testing.T) {
+	for name, ready := range map[string]func(context.Context) error{
+		"and is ready":                    func(context.Context) error { return nil },
+		"though the look failed":          func(context.Context) error { return errors.New("no iptables") },
+		"though the look does not return": func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, p := asleep(t, ready)
+			if err := s.Awaited(t.Context(), p.ID, p.Deadline.at()); err != nil {
+				t.Fatal(err)
+			}
+			if len(s.asked) < 2 || s.asked[0] != "look" || slices.Contains(s.asked[1:], "look") {
+				t.Errorf("the loader was asked %v", s.asked)
+			}
+			if s.last < p.Deadline.at() {
+				t.Errorf("loaded %s before the deadline", p.Deadline.at()-s.last)
+			}
+			if now, err := s.State(t.Context()); err != nil || now.Pending != nil || now.Last == nil || now.Last.Result != WasRolledBack {
+				t.Errorf("%+v, %v", now, err)
+			}
+		})
+	}
+}
+
+func TestAGuardThatIsEndedWhileItWaitsLoadsNothing(t *testing.T) {
+	s, p := asleep(t, func(context.Context) error { return nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Awaited(ctx, p.ID, p.Deadline.at()+time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	if slices.Contains(s.asked, "load") {
+		t.Errorf("the loader was asked %v", s.asked)
+	}
+	if now, err := s.State(t.Context()); err != nil || now.Pending == nil {
+		t.Errorf("%+v, %v", now, err)
+	}
+}
