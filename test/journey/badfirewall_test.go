@@ -15,8 +15,8 @@ import (
 // `waddle plan`, each in one line that says what to look at, and nothing of it is
 // touched.
 func TestThePlanNamesWhatContradictsTheFirewall(t *testing.T) {
-	waddle := buildWaddle(t)
 	h := newHost(t, lab.Options{Name: "beside"})
+	waddle := built(t, waddleBuilt)
 	h.run("mkdir -p /run/.lab/bin")
 	if err := h.Host.WriteFile("/run/.lab/bin/waddle", read(t, waddle), 0o755); err != nil {
 		t.Fatal(err)

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -381,42 +379,6 @@ func (h *host) conflict(step, object string) (found client.Difference) {
 		h.t.Errorf("the plan of %s has no conflict about %q: %+v", step, object, s.Result.Differences)
 	}
 	return found
-}
-
-const waddledPath = "/run/.lab/bin/waddled"
-
-// installWaddled builds the real daemon and puts it on the host.
-func (h *host) installWaddled() {
-	h.t.Helper()
-	path := h.buildWaddled()
-	h.run("mkdir -p " + filepath.Dir(waddledPath))
-	if err := h.Host.WriteFile(waddledPath, read(h.t, path), 0o755); err != nil {
-		h.t.Fatal(err)
-	}
-}
-
-func (h *host) buildWaddled(flags ...string) string {
-	h.t.Helper()
-	path := filepath.Join(h.t.TempDir(), "waddled")
-	build := exec.CommandContext(h.t.Context(), "go", slices.Concat([]string{"build"}, flags, []string{"-o", path, "../../cmd/waddled"})...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		h.t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
-// startWaddled starts the real daemon, which can arm the rollback of a firewall
-// change: that is a process of the same program. It has the lab's stand-ins for
-// ZFS and the iSCSI target.
-func (h *host) startWaddled(env ...string) {
-	h.t.Helper()
-	if h.built == "" {
-		h.built = h.buildWaddled("-tags", "lab")
-	}
-	if err := h.StartDaemon(h.t.Context(), h.built, []string{"serve", "--verbose"}, env); err != nil {
-		h.t.Fatal(err)
-	}
 }
 
 // waddled runs the real daemon until it ends, which it has to do by itself, and

@@ -162,9 +162,9 @@ func TestVolumesAreMadeFromANodeAloneAndSurviveADaemonThatIsKilledMeanwhile(t *t
 	}
 	h.start()
 	node, stranger, teleport := h.plugNode(110, "10.10.0.10"), h.plugNode(150, "10.10.0.50"), h.plugNode(102, teleportAddress)
-	h.await(30*time.Second, "the endpoint is served again", func() bool { return h.getsIn(node, "10.10.0.10", endpoint) })
+	h.await(30*time.Second, "the endpoint is served again", func() bool { return h.getsIn(node, "10.10.0.10", endpoint, atOnce) })
 	for name, address := range map[*lab.Node]string{stranger: "10.10.0.50", teleport: teleportAddress} {
-		if h.getsIn(name, address, endpoint) {
+		if h.getsIn(name, address, endpoint, inVain) {
 			t.Errorf("the endpoint is reached from %s, which is no node", address)
 		}
 	}
@@ -243,7 +243,7 @@ func TestVolumesAreMadeFromANodeAloneAndSurviveADaemonThatIsKilledMeanwhile(t *t
 	h.run(": > " + standin.Dir + "/configfs.journal")
 	h.start()
 	h.await(30*time.Second, "the targets are restored", func() bool { return h.storage() == want })
-	h.await(30*time.Second, "the endpoint is served", func() bool { return h.getsIn(node, "10.10.0.10", endpoint) })
+	h.await(30*time.Second, "the endpoint is served", func() bool { return h.getsIn(node, "10.10.0.10", endpoint, atOnce) })
 	for i := range more + 1 {
 		if err := d.DeleteVolume(fmt.Sprintf("pvc-%d", i)); err != nil {
 			t.Errorf("pvc-%d cannot be deleted: %v", i, err)

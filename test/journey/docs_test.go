@@ -34,7 +34,8 @@ const (
 )
 
 func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
-	waddle := buildWaddle(t)
+	needsRoot(t)
+	waddle := built(t, waddleBuilt)
 	ran, real := 0, 0
 	for _, page := range pages(t) {
 		blocks := blocksOf(t, page)
@@ -142,18 +143,6 @@ func newDocsHost(t *testing.T, page, waddle string) *host {
 		h.apply(client.ApplyRequest{})
 	}
 	return h
-}
-
-func buildWaddle(t *testing.T) string {
-	t.Helper()
-	needsRoot(t)
-	path := filepath.Join(t.TempDir(), "waddle")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../../cmd/waddle")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
 }
 
 // checkTargets demands that make knows what the block has it do.

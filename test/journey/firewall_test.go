@@ -1,9 +1,7 @@
 package journey
 
 import (
-	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -67,23 +65,12 @@ func (r *reply) firewall() (f client.Firewall) {
 	return f
 }
 
-// scanner is what the internet reaches of the host: a letter for each port.
-func (x *lockable) scanner() string {
-	out := ""
-	for _, port := range []string{"22", "8006"} {
-		if x.reaches(x.Scanner, port) {
-			out += port + " "
-		}
-	}
-	return strings.TrimSpace(out)
-}
-
 // The way of a lockdown over the API, with real packets: refused before Teleport
 // is there, loaded when forced, not confirmed by whom the rules did not have to
 // let in, confirmed over a new connection from the Teleport VM.
 func TestALockdownCountsOnlyWhenANewConnectionConfirmsIt(t *testing.T) {
 	x := newLockable(t, "lockdown")
-	if got := x.scanner(); got != "22" {
+	if got := x.scanner("22"); got != "22" {
 		t.Fatalf("after phase 0 the scanner reaches %q, not SSH alone", got)
 	}
 	old := kept(x.fromTeleport())
@@ -93,7 +80,7 @@ func TestALockdownCountsOnlyWhenANewConnectionConfirmsIt(t *testing.T) {
 	if !strings.Contains(strings.Join(refusal.Others, " "), "lockdown.way-in") || !strings.Contains(refusal.Hint, "force") {
 		t.Errorf("the refusal before Teleport: %+v", refusal)
 	}
-	if got := x.scanner(); got != "22" {
+	if got := x.scanner("22"); got != "22" {
 		t.Fatalf("the refused lockdown has changed what the scanner reaches: %q", got)
 	}
 	set := x.root.do("POST", "/v1/firewall/set", `{"profile":"lockdown","confirmWithin":"10m","force":true}`).want(200)
@@ -173,8 +160,9 @@ func (x *lockable) agrees() {
 	} {
 		var d client.FirewallDecision
 		x.root.do("GET", "/v1/firewall/test?from="+url.QueryEscape(c.from)+"&to="+url.QueryEscape(c.to), "").want(200).decode(&d)
-		came := x.connects(c.node, c.source, c.dial)
-		if (d.Verdict == "allowed") != came {
+		allowed := d.Verdict == "allowed"
+		came := x.getsIn(c.node, c.source, c.dial, patienceFor(allowed))
+		if allowed != came {
 			t.Errorf("test says %s from %s to %s (%s), and a connection comes about: %t", d.Verdict, c.from, c.to, d.Rule, came)
 		}
 		if d.Rule == "" || d.Profile != string(x.firewall().LiveProfile) {
@@ -183,27 +171,6 @@ func (x *lockable) agrees() {
 		asked++
 	}
 	fmt.Printf("firewall test: %d answers in profile %s agree with real connections\n", asked, x.firewall().LiveProfile)
-}
-
-// connects makes a TCP connection from a node's address.
-func (x *lockable) connects(from *lab.Node, source, to string) bool {
-	x.t.Helper()
-	got := false
-	err := from.Do(func() error {
-		d := net.Dialer{Timeout: 500 * time.Millisecond}
-		if source != "" {
-			d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(source)}
-		}
-		if c, err := d.DialContext(x.t.Context(), "tcp4", to); err == nil {
-			got = true
-			return c.Close()
-		}
-		return nil
-	})
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return got
 }
 
 // rollsBackWithoutADaemon kills the daemon while a change waits.
@@ -216,10 +183,13 @@ func (x *lockable) rollsBackWithoutADaemon() {
 	if err := x.KillDaemon(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if time.Now().Before(deadline.Add(-time.Second)) && x.scanner() != "22" && time.Now().Before(deadline) {
+	if left := time.Until(deadline) - time.Second; left > 0 && !x.reaches(x.Scanner, "22", left) && time.Now().Before(deadline) {
 		t.Error("while it waits, the initial profile does not let SSH in")
 	}
-	x.await(time.Minute, "the rollback without a daemon", func() bool { return !x.reaches(x.Scanner, "22") && time.Now().After(deadline) })
+	if x.reaches(x.Scanner, "8006", inVain) {
+		t.Error("the initial profile lets the scanner reach the user interface")
+	}
+	x.await(time.Minute, "the rollback without a daemon", func() bool { return !x.reaches(x.Scanner, "22", inVain) && time.Now().After(deadline) })
 	fmt.Printf("firewall: rolled back with the daemon killed, seen %s after the deadline\n", time.Since(deadline).Round(10*time.Millisecond))
 	x.startWaddled()
 	x.root = x.overSocket()
@@ -228,7 +198,7 @@ func (x *lockable) rollsBackWithoutADaemon() {
 	}
 
 	x.root.do("POST", "/v1/firewall/set", `{"profile":"open"}`).want(200)
-	if got := x.scanner(); got != "22 8006" {
+	if got := x.scanner("22", "8006"); got != "22 8006" {
 		t.Errorf("in the open profile the scanner reaches %q", got)
 	}
 	x.root.do("POST", "/v1/firewall/rollback", "").want(200)
@@ -242,10 +212,13 @@ func (x *lockable) emergencyLetsExactlyThatIn() {
 	t.Helper()
 	const lasts = 4 * time.Second
 	x.root.do("POST", "/v1/firewall/emergency", fmt.Sprintf(`{"from":["%s"],"for":"%s","ui":true}`, lab.ScannerAddr, lasts)).want(200)
-	if got := x.scanner(); got != "8006" && x.firewall().Emergency != nil {
-		t.Errorf("the emergency for the UI lets the scanner reach %q", got)
+	if !x.reaches(x.Scanner, "8006", lasts/2) && x.firewall().Emergency != nil {
+		t.Error("the emergency for the UI does not let the scanner reach it")
 	}
-	if x.reaches(x.Internet, "8006") {
+	if x.reaches(x.Scanner, "22", inVain) {
+		t.Error("the emergency for the UI lets the scanner reach SSH")
+	}
+	if x.reaches(x.Internet, "8006", inVain) {
 		t.Error("the emergency lets somebody in who was not named")
 	}
 	x.await(time.Minute, "the emergency has ended by itself", func() bool { return x.scanner() == "" && x.firewall().Emergency == nil })
@@ -292,21 +265,13 @@ func (x *lockable) badFirewallInput() {
 }
 
 // sawFirewallEvents wants the first of the firewall's events in this order, and
-// later one of each kind that has happened since.
+// one of each kind in all.
 func (x *lockable) sawFirewallEvents(first ...string) {
 	x.t.Helper()
-	kinds := map[string]bool{}
-	for _, line := range strings.Split(x.eventsSoFar(), "\n") {
-		data, ok := strings.CutPrefix(line, "data: ")
-		if !ok {
-			continue
-		}
-		var e client.Event
-		if err := json.Unmarshal([]byte(data), &e); err != nil {
-			x.t.Fatal(err)
-		}
+	missing := map[string]bool{"pending": true, "confirmed": true, "rolled back": true, "emergency": true, "emergency over": true}
+	x.eventsUntil(func(e client.Event) bool {
 		if e.Type != "firewall" {
-			continue
+			return false
 		}
 		if len(first) > 0 {
 			if e.State != first[0] {
@@ -314,35 +279,9 @@ func (x *lockable) sawFirewallEvents(first ...string) {
 			}
 			first = first[1:]
 		}
-		kinds[e.State] = true
-	}
-	for _, want := range []string{"pending", "confirmed", "rolled back", "emergency", "emergency over"} {
-		if !kinds[want] {
-			x.t.Errorf("no event says %q", want)
-		}
-	}
-}
-
-// eventsSoFar is the stream of all events, cut off when nothing new comes.
-func (x *lockable) eventsSoFar() string {
-	x.t.Helper()
-	resp, err := x.overSocket().send(x.t.Context(), "GET", "/v1/events", "", "Last-Event-ID: 0")
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	quiet := time.AfterFunc(3*time.Second, func() { _ = resp.Body.Close() })
-	defer quiet.Stop()
-	var all strings.Builder
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := resp.Body.Read(buf)
-		all.Write(buf[:n])
-		if err != nil {
-			return all.String()
-		}
-		quiet.Reset(3 * time.Second)
-	}
+		delete(missing, e.State)
+		return len(missing) == 0
+	})
 }
 
 // After a confirmed lockdown a whole undo leaves the host as it was, and a later
@@ -382,7 +321,7 @@ func TestAnUndoForgetsTheConfirmedProfile(t *testing.T) {
 	if f := h.firewall(); f.LiveProfile != "initial" || f.Confirmed != nil {
 		t.Errorf("after a new apply: %+v", f)
 	}
-	if !h.reaches(h.Scanner, "22") || h.reaches(h.Scanner, "8006") {
-		t.Error("after a new apply the scanner should reach port 22 and not 8006")
+	if got := h.scanner("22"); got != "22" {
+		t.Errorf("after a new apply the scanner should reach port 22 and not 8006, and reaches %q", got)
 	}
 }

@@ -19,9 +19,8 @@ const example = "../../examples/waddle-social.yaml"
 // host is a lab with a daemon in it.
 type host struct {
 	*lab.Lab
-	t     *testing.T
-	api   *client.Connection
-	built string // the real daemon, once it was built
+	t   *testing.T
+	api *client.Connection
 }
 
 // needsRoot says in one line why a test cannot run here.

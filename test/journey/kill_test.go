@@ -3,6 +3,7 @@ package journey
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,45 +13,75 @@ import (
 	"github.com/waddle-social/waddle/internal/lab"
 )
 
+// killHosts share the points out among them: one works while another waits.
+const killHosts = 2
+
+// kills is what was tried on a host.
+type kills struct {
+	points  int // side effects of an apply that nobody kills
+	tried   int
+	journal int // tried before or after a write to the journal
+}
+
 // A full apply, killed with SIGKILL before and after every write to the journal
 // and before every other side effect, ends after a restart in the state of the
 // apply that nobody killed.
 func TestAnApplyKilledAnywhereEndsLikeTheUninterruptedOne(t *testing.T) {
-	h := newHost(t, lab.Options{Name: "kill"})
+	var mu sync.Mutex
+	var all kills
+	began := time.Now()
+	t.Run("shared out", func(t *testing.T) {
+		for first := 1; first <= killHosts; first++ {
+			t.Run(fmt.Sprintf("from point %d on", first), func(t *testing.T) {
+				t.Parallel()
+				k := newHost(t, lab.Options{Name: fmt.Sprintf("kill%d", first)}).killFrom(first)
+				mu.Lock()
+				defer mu.Unlock()
+				all = kills{max(all.points, k.points), all.tried + k.tried, all.journal + k.journal}
+			})
+		}
+	})
+	// Steps run side by side, and the reconciler looks meanwhile: the number is not the same every time.
+	if all.tried < all.points*9/10 {
+		t.Errorf("killed at %d points only; the apply has %d side effects", all.tried, all.points)
+	}
+	fmt.Printf("kill: %d points tried on %d hosts side by side, %d of them journal writes, %s a point\n",
+		all.tried, killHosts, all.journal, (time.Since(began) / time.Duration(max(all.tried, 1))).Round(time.Millisecond))
+}
+
+// killFrom tries the point and then each one that no other host tries.
+func (h *host) killFrom(first int) (k kills) {
+	t := h.t
 	h.start()
 	h.setExample()
 	before := h.snapshot()
 	h.apply(client.ApplyRequest{})
-	want, points := h.snapshot(), h.sideEffects()
+	want := h.snapshot()
+	k.points = len(h.sideEffects())
 	if want == before {
 		t.Fatal("the apply changed nothing that the snapshot shows: it proves nothing")
 	}
-	tried, journal := 0, 0
-	began := time.Now()
-	for n := 1; n <= len(points)+2; n++ { // the order is not the same every time, so a little further
+	for n := first; n <= k.points+2; n += killHosts { // the order is not the same every time, so a little further
 		h.reset()
 		if !h.killedAt(n) {
 			break
 		}
-		tried++
+		k.tried++
 		made := h.sideEffects()
-		if strings.HasPrefix(made[len(made)-1], "journal:") {
-			journal++
+		last := made[len(made)-1]
+		if strings.HasPrefix(last, "journal:") {
+			k.journal++
 		}
 		h.start()
 		h.finish()
 		if got := h.snapshot(); got != want {
-			t.Fatalf("killed at %d (%s): the host is not as after the uninterrupted apply (-want +got):\n%s", n, made[len(made)-1], cmp.Diff(want, got))
+			t.Fatalf("killed at %d (%s): the host is not as after the uninterrupted apply (-want +got):\n%s", n, last, cmp.Diff(want, got))
 		}
 		if changes := h.plan(); len(changes) > 0 {
 			t.Fatalf("killed at %d: the plan still has %+v", n, changes)
 		}
 	}
-	// Steps run side by side, and the reconciler looks meanwhile: the number is not the same every time.
-	if tried < len(points)*9/10 {
-		t.Errorf("killed at %d points only; the apply has %d side effects", tried, len(points))
-	}
-	fmt.Printf("kill: %d points tried, %d of them journal writes, %s a point\n", tried, journal, (time.Since(began) / time.Duration(max(tried, 1))).Round(time.Millisecond))
+	return k
 }
 
 // sideEffects returns what passed the seam since reset.
@@ -82,22 +113,29 @@ sysctl -q -w net.ipv4.ip_forward=0`)
 func (h *host) killedAt(n int) bool {
 	h.t.Helper()
 	h.start(fmt.Sprintf("%s=%d", envKillAt, n))
-	_, _ = h.tryApply(client.ApplyRequest{}) // the answer may never come
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
+	_, _ = h.tryApply(client.ApplyRequest{})       // the answer may never come
+	const often, seldom = 5 * time.Millisecond, 20 // a question takes the daemon time, a look at the process does not
+	deadline := time.Now().Add(time.Minute)
+	for turn := 0; time.Now().Before(deadline); turn++ {
 		if _, alive := h.Daemon(); !alive {
 			return true
 		}
-		list, err := h.api.ListOperationsWithResponse(h.t.Context(), nil)
-		if err == nil && len(list.JSON200.Operations) > 0 && list.JSON200.Operations[0].State.Final() {
+		if turn%seldom == 0 && h.isOver() {
 			time.Sleep(100 * time.Millisecond) // the last writes come after the end
 			_, alive := h.Daemon()
 			return !alive
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(often)
 	}
 	h.t.Fatalf("the daemon that was to die at side effect %d neither died nor ended its operation", n)
 	return false
+}
+
+// isOver reports whether the newest operation has ended.
+func (h *host) isOver() bool {
+	h.t.Helper()
+	list, err := h.api.ListOperationsWithResponse(h.t.Context(), nil)
+	return err == nil && len(list.JSON200.Operations) > 0 && list.JSON200.Operations[0].State.Final()
 }
 
 // finish lets the restarted daemon end what it found; where the operation never

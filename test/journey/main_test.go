@@ -31,7 +31,17 @@ func TestMain(m *testing.M) {
 		serve()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	if builtDir, err = os.MkdirTemp("", "waddle-journey"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(builtDir) }()
+	return m.Run()
 }
 
 // serve is cmd/waddled's serve with the seam of these tests.
