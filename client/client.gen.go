@@ -1952,11 +1952,11 @@ type OperationSummary struct {
 
 // Orphan One thing that does not belong together with the rest.
 //
-// Example: {"detail":"make target iqn.2026-01.social.waddle:scratch","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
+// Example: {"detail":"it has no target","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
 type Orphan struct {
 	// Detail What is wrong.
 	//
-	// Example: make target iqn.2026-01.social.waddle:scratch
+	// Example: it has no target
 	Detail string `json:"detail"`
 
 	// Hint What to do where a repair does not.
@@ -2571,22 +2571,6 @@ type StepID = string
 // Example: changed
 type StepState string
 
-// StorageAdopted What was taken over.
-//
-// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[],"warnings":[]}
-type StorageAdopted struct {
-	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
-	//
-	// Example: {"enabled":false,"foreign":[]}
-	Restore TargetcliRestore `json:"restore"`
-
-	// Volumes One for each volume that was taken over, or could not be.
-	Volumes []StorageRepaired `json:"volumes"`
-
-	// Warnings What the operator should know.
-	Warnings []string `json:"warnings"`
-}
-
 // StorageAdoption What an older host has that can be taken over.
 //
 // Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[]}
@@ -2763,35 +2747,6 @@ type StoragePool struct {
 	//
 	// Example: 1000000000000
 	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
-}
-
-// StorageRepair What a repair has done.
-//
-// Example: {"left":[],"repaired":[]}
-type StorageRepair struct {
-	// Left What is still not as it should be.
-	Left []Orphan `json:"left"`
-
-	// Repaired One for each object that was changed, or could not be.
-	Repaired []StorageRepaired `json:"repaired"`
-}
-
-// StorageRepaired What was done with one object.
-//
-// Example: {"changes":["make portal 10.10.0.1:3260"],"object":"target iqn.2026-01.social.waddle:scratch"}
-type StorageRepaired struct {
-	// Changes What was done.
-	Changes []string `json:"changes"`
-
-	// Error Why it could not be done; absent when it was.
-	//
-	// Example: cannot make portal 10.10.0.1:3260 of target iqn.2026-01.social.waddle:scratch: the address is not on this host
-	Error string `json:"error,omitempty,omitzero"`
-
-	// Object A volume, target or backstore.
-	//
-	// Example: target iqn.2026-01.social.waddle:scratch
-	Object string `json:"object"`
 }
 
 // StorageSession One initiator that is logged in.
@@ -3956,6 +3911,10 @@ type PutPlatformParams struct {
 
 // PostStorageAdoptionParams defines parameters for PostStorageAdoption.
 type PostStorageAdoptionParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
 	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
 	// key is refused with 422 `idempotency_reused`.
@@ -3976,6 +3935,10 @@ type GetCSIValuesRevealedParams struct {
 
 // PostStorageRepairParams defines parameters for PostStorageRepair.
 type PostStorageRepairParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
 	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
 	// key is refused with 422 `idempotency_reused`.
@@ -4711,7 +4674,9 @@ type ClientInterface interface {
 
 	// PostStorageAdoption Take over what an older host has
 	//
-	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over; otherwise
+	// the step's `message` says what keeps it on. An operation of kind `action`: its step's `differences` are what
+	// `getStorageAdoption` showed. One volume that fails does not keep the others from being taken over, and the operation has failed.
 	//
 	// Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
 	PostStorageAdoption(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4742,7 +4707,8 @@ type ClientInterface interface {
 	// PostStorageRepair Repair what does not belong together
 	//
 	// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
-	// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+	// An operation of kind `action`: its step's `differences` are what `listOrphans` showed. One object that fails does not keep the
+	// others from being repaired, and the operation has failed. What a repair does nothing about is in the step's `message`.
 	//
 	// Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
 	PostStorageRepair(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -5966,7 +5932,9 @@ func (c *Client) GetStorageAdoption(ctx context.Context, reqEditors ...RequestEd
 
 // PostStorageAdoption Take over what an older host has
 //
-// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over; otherwise
+// the step's `message` says what keeps it on. An operation of kind `action`: its step's `differences` are what
+// `getStorageAdoption` showed. One volume that fails does not keep the others from being taken over, and the operation has failed.
 //
 // Corresponds with POST /v1/storage/adoption (the `PostStorageAdoption` operationId).
 func (c *Client) PostStorageAdoption(ctx context.Context, params *PostStorageAdoptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6037,7 +6005,8 @@ func (c *Client) ListOrphans(ctx context.Context, reqEditors ...RequestEditorFn)
 // PostStorageRepair Repair what does not belong together
 //
 // Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
-// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+// An operation of kind `action`: its step's `differences` are what `listOrphans` showed. One object that fails does not keep the
+// others from being repaired, and the operation has failed. What a repair does nothing about is in the step's `message`.
 //
 // Corresponds with POST /v1/storage/repair (the `PostStorageRepair` operationId).
 func (c *Client) PostStorageRepair(ctx context.Context, params *PostStorageRepairParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -8596,6 +8565,33 @@ func NewPostStorageAdoptionRequest(server string, params *PostStorageAdoptionPar
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -8771,6 +8767,33 @@ func NewPostStorageRepairRequest(server string, params *PostStorageRepairParams)
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Wait != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "wait", *params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
@@ -10819,7 +10842,9 @@ type ClientWithResponsesInterface interface {
 
 	// PostStorageAdoptionWithResponse Take over what an older host has
 	//
-	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+	// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over; otherwise
+	// the step's `message` says what keeps it on. An operation of kind `action`: its step's `differences` are what
+	// `getStorageAdoption` showed. One volume that fails does not keep the others from being taken over, and the operation has failed.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10858,7 +10883,8 @@ type ClientWithResponsesInterface interface {
 	// PostStorageRepairWithResponse Repair what does not belong together
 	//
 	// Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
-	// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+	// An operation of kind `action`: its step's `differences` are what `listOrphans` showed. One object that fails does not keep the
+	// others from being repaired, and the operation has failed. What a repair does nothing about is in the step's `message`.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -15389,6 +15415,13 @@ func (r GetStorageAdoptionResponse) ContentType() string {
 // PostStorageAdoptionResponse200Headers the declared response headers of an HTTP 200 response for PostStorageAdoption
 type PostStorageAdoptionResponse200Headers struct {
 	IdempotencyReplayed *string
+	Location            string
+}
+
+// PostStorageAdoptionResponse202Headers the declared response headers of an HTTP 202 response for PostStorageAdoption
+type PostStorageAdoptionResponse202Headers struct {
+	IdempotencyReplayed *string
+	Location            string
 }
 
 // PostStorageAdoptionResponse401Headers the declared response headers of an HTTP 401 response for PostStorageAdoption
@@ -15405,7 +15438,9 @@ type PostStorageAdoptionResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *StorageAdopted
+	JSON200 *OperationEnded
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *OperationRunning
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -15424,6 +15459,8 @@ type PostStorageAdoptionResponse struct {
 	ApplicationProblemJSONDefault *Defect
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *PostStorageAdoptionResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *PostStorageAdoptionResponse202Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *PostStorageAdoptionResponse401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -15431,8 +15468,13 @@ type PostStorageAdoptionResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r PostStorageAdoptionResponse) GetJSON200() *StorageAdopted {
+func (r PostStorageAdoptionResponse) GetJSON200() *OperationEnded {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PostStorageAdoptionResponse) GetJSON202() *OperationRunning {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -15833,6 +15875,13 @@ func (r ListOrphansResponse) ContentType() string {
 // PostStorageRepairResponse200Headers the declared response headers of an HTTP 200 response for PostStorageRepair
 type PostStorageRepairResponse200Headers struct {
 	IdempotencyReplayed *string
+	Location            string
+}
+
+// PostStorageRepairResponse202Headers the declared response headers of an HTTP 202 response for PostStorageRepair
+type PostStorageRepairResponse202Headers struct {
+	IdempotencyReplayed *string
+	Location            string
 }
 
 // PostStorageRepairResponse401Headers the declared response headers of an HTTP 401 response for PostStorageRepair
@@ -15849,7 +15898,9 @@ type PostStorageRepairResponse struct {
 	Body         []byte
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *StorageRepair
+	JSON200 *OperationEnded
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *OperationRunning
 	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
 	ApplicationProblemJSON400 *BadRequest
 	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
@@ -15868,6 +15919,8 @@ type PostStorageRepairResponse struct {
 	ApplicationProblemJSONDefault *Defect
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *PostStorageRepairResponse200Headers
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *PostStorageRepairResponse202Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *PostStorageRepairResponse401Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -15875,8 +15928,13 @@ type PostStorageRepairResponse struct {
 }
 
 // GetJSON200 returns the response for an HTTP 200 `application/json` response
-func (r PostStorageRepairResponse) GetJSON200() *StorageRepair {
+func (r PostStorageRepairResponse) GetJSON200() *OperationEnded {
 	return r.JSON200
+}
+
+// GetJSON202 returns the response for an HTTP 202 `application/json` response
+func (r PostStorageRepairResponse) GetJSON202() *OperationRunning {
+	return r.JSON202
 }
 
 // GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
@@ -19767,7 +19825,9 @@ func (c *ClientWithResponses) GetStorageAdoptionWithResponse(ctx context.Context
 
 // PostStorageAdoptionWithResponse Take over what an older host has
 //
-// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over.
+// Sessions stay. targetcli's restore unit is switched off only when it would restore nothing that is not taken over; otherwise
+// the step's `message` says what keeps it on. An operation of kind `action`: its step's `differences` are what
+// `getStorageAdoption` showed. One volume that fails does not keep the others from being taken over, and the operation has failed.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -19830,7 +19890,8 @@ func (c *ClientWithResponses) ListOrphansWithResponse(ctx context.Context, reqEd
 // PostStorageRepairWithResponse Repair what does not belong together
 //
 // Makes targets as the volumes say and removes targets that no volume has. Never destroys a volume, and ends nobody's session.
-// One object that fails does not keep the others from being repaired: its `error` says why, and the answer is 200 all the same.
+// An operation of kind `action`: its step's `differences` are what `listOrphans` showed. One object that fails does not keep the
+// others from being repaired, and the operation has failed. What a repair does nothing about is in the step's `message`.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -24480,11 +24541,18 @@ func ParsePostStorageAdoptionResponse(rsp *http.Response) (*PostStorageAdoptionR
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest StorageAdopted
+		var dest OperationEnded
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest OperationRunning
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest
@@ -24554,7 +24622,31 @@ func ParsePostStorageAdoptionResponse(rsp *http.Response) (*PostStorageAdoptionR
 			}
 			headers.IdempotencyReplayed = &value
 		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers PostStorageAdoptionResponse202Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers202 = &headers
 	case rsp.StatusCode == 401:
 		var headers PostStorageAdoptionResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
@@ -24906,11 +24998,18 @@ func ParsePostStorageRepairResponse(rsp *http.Response) (*PostStorageRepairRespo
 
 	switch {
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest StorageRepair
+		var dest OperationEnded
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest OperationRunning
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequest
@@ -24980,7 +25079,31 @@ func ParsePostStorageRepairResponse(rsp *http.Response) (*PostStorageRepairRespo
 			}
 			headers.IdempotencyReplayed = &value
 		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 202:
+		var headers PostStorageRepairResponse202Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		response.Headers202 = &headers
 	case rsp.StatusCode == 401:
 		var headers PostStorageRepairResponse401Headers
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {

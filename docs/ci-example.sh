@@ -242,9 +242,9 @@ case $command in
 	snapshot-delete) call DELETE "/v1/storage/volumes/$1/snapshots/$2" && echo "snapshot $2 of volume $1 is deleted" ;; # VOLUME NAME: delete a snapshot
 	sessions) call GET /v1/storage/sessions && body ;; # who is logged in to which volume
 	orphans) call GET /v1/storage/orphans && body ;; # what does not belong together
-	repair) call POST /v1/storage/repair --header "Idempotency-Key: $(key repair)" && body ;; # repair that
+	repair) wait_for /v1/storage/repair "" repair ;; # repair that
 	adoption) call GET /v1/storage/adoption && body ;; # what an older host has
-	adopt) call POST /v1/storage/adoption --header "Idempotency-Key: $(key adopt)" && body ;; # take that over
+	adopt) wait_for /v1/storage/adoption "" adopt ;; # take that over
 	csi-values) call GET /v1/storage/csi-values && body ;; # what democratic-csi needs
 	csi-secrets) csi_secrets "$@" ;; # FILE: the manifests with the secrets, into FILE
 	vms) call GET /v1/vms && body ;; # the virtual machines

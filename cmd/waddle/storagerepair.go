@@ -8,7 +8,6 @@ import (
 
 	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
-	"github.com/waddle-social/waddle/internal/problem"
 )
 
 func newStorageOrphans(a *app) *cobra.Command {
@@ -51,10 +50,11 @@ func newStorageRepair(a *app) *cobra.Command {
 		Long: `Shows what waddle storage orphans shows, asks, and makes the targets as the volumes say.
 Targets that no volume has are removed. No volume is ever destroyed, and nobody's session is
 ended: what would need that is left, and says so. The daemon repairs by itself as well; this
-is for when it should be now.
+is for when it should be now. It is an operation: it goes on when this program ends, and
+waddle op show says afterwards what was done.
 
 Exit code 0 all is repaired, 5 something could not be.`,
-		Example: "  waddle storage repair",
+		Example: "  waddle storage repair\n  waddle storage repair --yes --detach",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.mayAsk(k, "waddle storage orphans"); err != nil {
@@ -67,7 +67,8 @@ Exit code 0 all is repaired, 5 something could not be.`,
 			return a.repair(cmd.Context(), c, k)
 		},
 	}
-	c.Flags().BoolVarP(&k.yes, "yes", "y", false, "do not ask; needed where there is no terminal")
+	yesFlag(c, &k)
+	detachFlag(c, &k)
 	return c
 }
 
@@ -86,35 +87,13 @@ func (a *app) repair(ctx context.Context, c *client.Connection, k consent) error
 	if err := a.agree(ctx, client.Plan{}, &k, "Repair what is marked with ~?"); err != nil {
 		return err
 	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	r, err := c.PostStorageRepairWithResponse(ctx, &client.PostStorageRepairParams{IdempotencyKey: onceKey()})
-	if err != nil {
-		return fmt.Errorf("cannot repair the storage: %w", err)
-	}
-	done, err := need(r.JSON200, r.Status())
-	if err != nil {
-		return err
-	}
-	if err := a.emitBody(r.Body, func() string { return view.StorageRepair(*done, a.look()) }); err != nil {
-		return err
-	}
-	return unrepaired(done.Repaired, "repaired")
-}
-
-// unrepaired is the failure that some of it could not be done.
-func unrepaired(all []client.StorageRepaired, how string) error {
-	p := &problem.Error{Code: codeFailed, Hint: "what stands in the way is said above; run it again afterwards"}
-	for _, r := range all {
-		if r.Error != "" {
-			p.Others = append(p.Others, r.Object)
+	return a.launch(ctx, c, k, func(ctx context.Context, c *client.Connection, _ consent, key string) (*client.Operation, error) {
+		r, err := c.PostStorageRepairWithResponse(ctx, &client.PostStorageRepairParams{IdempotencyKey: &key})
+		if err != nil {
+			return nil, fmt.Errorf("cannot repair the storage: %w", err)
 		}
-	}
-	if len(p.Others) == 0 {
-		return nil
-	}
-	p.Detail = fmt.Sprintf("%d of %d could not be %s", len(p.Others), len(all), how)
-	return &failure{exit: exitFailed, problem: p}
+		return either(r.JSON200, r.JSON202, r.Status())
+	})
 }
 
 func newStorageAdopt(a *app) *cobra.Command {
@@ -125,7 +104,7 @@ func newStorageAdopt(a *app) *cobra.Command {
 		Long: `Shows which volumes and targets a stock democratic-csi has left under the same root dataset
 and base name, asks, and takes them over. Who is logged in stays so. targetcli's restore at
 boot is switched off only when it would restore nothing of others; otherwise it is left on,
-and it says so. With --plan nothing is changed.
+and it says so. With --plan nothing is changed. It is an operation, as waddle storage repair.
 
 Exit code 0 all is taken over, 5 something could not be.`,
 		Example: "  waddle storage adopt --plan\n  waddle storage adopt",
@@ -151,7 +130,8 @@ Exit code 0 all is taken over, 5 something could not be.`,
 		},
 	}
 	c.Flags().BoolVar(&plan, "plan", false, "show what would be taken over and change nothing")
-	c.Flags().BoolVarP(&k.yes, "yes", "y", false, "do not ask; needed where there is no terminal")
+	yesFlag(c, &k)
+	detachFlag(c, &k)
 	return c
 }
 
@@ -169,20 +149,13 @@ func (a *app) adopt(ctx context.Context, c *client.Connection, k consent) error 
 	if err := a.agree(ctx, client.Plan{}, &k, "Take this over?"); err != nil {
 		return err
 	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	r, err := c.PostStorageAdoptionWithResponse(ctx, &client.PostStorageAdoptionParams{IdempotencyKey: onceKey()})
-	if err != nil {
-		return fmt.Errorf("cannot take over the older host's volumes: %w", err)
-	}
-	done, err := need(r.JSON200, r.Status())
-	if err != nil {
-		return err
-	}
-	if err := a.emitBody(r.Body, func() string { return view.Adopted(*done, a.look()) }); err != nil {
-		return err
-	}
-	return unrepaired(done.Volumes, "taken over")
+	return a.launch(ctx, c, k, func(ctx context.Context, c *client.Connection, _ consent, key string) (*client.Operation, error) {
+		r, err := c.PostStorageAdoptionWithResponse(ctx, &client.PostStorageAdoptionParams{IdempotencyKey: &key})
+		if err != nil {
+			return nil, fmt.Errorf("cannot take over the older host's volumes: %w", err)
+		}
+		return either(r.JSON200, r.JSON202, r.Status())
+	})
 }
 
 func (a *app) adoption(ctx context.Context, c *client.Connection) (*client.StorageAdoption, error) {

@@ -67,7 +67,7 @@ func assemble(c Config, db *state.DB, network *netfw.Driver) (*parts, error) {
 		Quorum: machines.Gates{Passed: p.acknowledged},
 	})
 	p.engine, err = engine.New(engine.Options{
-		State: db, Source: p.graph, Actions: p.machines.Actions, Log: c.Log,
+		State: db, Source: p.graph, Actions: p.actions, Log: c.Log,
 		Keep:           engine.Retention{Count: int(own.Retention.Operations), Age: time.Duration(own.Retention.Age)},
 		ReconcileEvery: time.Duration(own.ReconcileInterval),
 	})
@@ -147,6 +147,22 @@ func (p *parts) graph(context.Context) (*engine.Graph, error) {
 		Network: p.network, Firewall: p.firewall, Access: p.access, Storage: p.storage, Machines: p.machines,
 		Acknowledgements: p.engine, Probes: p.probes,
 	})
+}
+
+// actions are the steps of what is asked for once.
+func (p *parts) actions(ctx context.Context, a engine.Action) (*engine.Graph, error) {
+	if !strings.HasPrefix(a.Verb, storage.Area+".") {
+		return p.machines.Actions(ctx, a)
+	}
+	_, _, revision, err := p.store.Read()
+	if err != nil {
+		return nil, err
+	}
+	step, err := p.storage.Step(a)
+	if err != nil {
+		return nil, err
+	}
+	return engine.NewGraph(revision, []engine.Step{step})
 }
 
 func (p *parts) platform() (*platform.Platform, string, error) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/waddle-social/waddle/internal/csigate/values"
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/server"
 	"github.com/waddle-social/waddle/internal/server/api"
@@ -142,17 +143,8 @@ func (s storageAPI) Orphans(ctx context.Context) ([]api.Orphan, error) {
 	return each(all, orphanOf), err
 }
 
-func (s storageAPI) Repair(ctx context.Context) (api.StorageRepair, error) {
-	b, err := s.service.Backend()
-	if err != nil {
-		return api.StorageRepair{}, err
-	}
-	done, err := b.Repair(ctx)
-	if err != nil {
-		return api.StorageRepair{}, err
-	}
-	left, err := b.Orphans(ctx)
-	return api.StorageRepair{Repaired: each(done, repairedOf), Left: each(left, orphanOf)}, err
+func (s storageAPI) Prepare(ctx context.Context, verb string) (engine.Action, error) {
+	return s.service.Prepare(ctx, verb)
 }
 
 func (s storageAPI) Adoption(ctx context.Context) (api.StorageAdoption, error) {
@@ -162,15 +154,6 @@ func (s storageAPI) Adoption(ctx context.Context) (api.StorageAdoption, error) {
 	}
 	a, err := b.Adoption(ctx)
 	return api.StorageAdoption{Volumes: each(a.Volumes, candidateOf), Restore: restoreOf(a.Restore)}, err
-}
-
-func (s storageAPI) Adopt(ctx context.Context) (api.StorageAdopted, error) {
-	b, err := s.service.Backend()
-	if err != nil {
-		return api.StorageAdopted{}, err
-	}
-	a, err := b.Adopt(ctx)
-	return api.StorageAdopted{Volumes: each(a.Volumes, repairedOf), Restore: restoreOf(a.Restore), Warnings: append([]string{}, a.Warnings...)}, err
 }
 
 func (s storageAPI) Values(_ context.Context, snapshots, reveal bool) (api.CSIValues, error) {

@@ -142,9 +142,7 @@ func TestEmptyListsOfTheStorageAreEmptyLists(t *testing.T) {
 		"volume":   func() (any, error) { return s.Volume(ctx, "db") },
 		"sessions": func() (any, error) { return s.Sessions(ctx) },
 		"orphans":  func() (any, error) { return s.Orphans(ctx) },
-		"repair":   func() (any, error) { return s.Repair(ctx) },
 		"adoption": func() (any, error) { return s.Adoption(ctx) },
-		"adopted":  func() (any, error) { return s.Adopt(ctx) },
 		"values":   func() (any, error) { return s.Values(ctx, false, false) },
 	} {
 		v, err := get()

@@ -76,14 +76,6 @@ func orphanOf(o storage.Orphan) api.Orphan {
 	return api.Orphan{Kind: string(o.Kind), Object: o.Object, Volume: o.Volume, Detail: o.Detail, Repairable: o.Repair, Hint: o.Advice}
 }
 
-func repairedOf(r storage.Repaired) api.StorageRepaired {
-	out := api.StorageRepaired{Object: r.Object, Changes: append([]string{}, r.Changes...)}
-	if r.Err != nil {
-		out.Error = r.Err.Error()
-	}
-	return out
-}
-
 func candidateOf(c storage.Candidate) api.AdoptionCandidate {
 	return api.AdoptionCandidate{
 		Name: c.Name, Dataset: c.Dataset, Target: c.IQN, Sessions: len(c.Sessions), Changes: append([]string{}, c.Changes...), Problem: c.Problem,

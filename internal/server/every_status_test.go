@@ -232,6 +232,13 @@ func storing(_ *testing.T, w *world) {
 	for _, id := range []string{"postVolume", "getVolume", "postVolumeResize", "postVolumeSnapshot", "postVolumeClone", "postVolumeMove", "postVolumeRollback", "listVolumes",
 		"listStorageSessions", "listOrphans", "postStorageRepair", "getStorageAdoption", "postStorageAdoption", "deleteVolumeSnapshot", "deleteVolume"} {
 		op := calls[slices.IndexFunc(calls, func(op contract.Operation) bool { return op.ID == id })]
+		if id == "postStorageRepair" || id == "postStorageAdoption" {
+			running := c.do(op.Method, op.Path, "").want(202).operation()
+			if _, err := w.engine.Wait(w.t.Context(), running.ID); err != nil {
+				w.t.Fatal(err)
+			}
+			op.Path += "?wait=10s"
+		}
 		if r := c.do(op.Method, op.Path, bodies[id]); r.status >= 300 {
 			w.t.Errorf("%s: %d %s", id, r.status, r.body)
 		}

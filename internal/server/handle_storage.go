@@ -3,9 +3,11 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/server/api"
+	"github.com/waddle-social/waddle/internal/storage"
 )
 
 // EventStorage is the type of the event that a change of volumes sends.
@@ -61,26 +63,41 @@ func (h handlers) ListOrphans(ctx context.Context, _ api.ListOrphansRequestObjec
 	return api.ListOrphans200JSONResponse{Orphans: all}, nil
 }
 
-func (h handlers) PostStorageRepair(ctx context.Context, _ api.PostStorageRepairRequestObject) (api.PostStorageRepairResponseObject, error) {
-	s, err := h.storage()
-	if err != nil {
-		return nil, err
-	}
-	done, err := s.Repair(ctx)
-	if err != nil {
-		return nil, err
-	}
-	h.changedStorage(ctx, "%d targets and backstores were repaired", len(done.Repaired)-failures(done.Repaired))
-	return api.PostStorageRepair200JSONResponse{Body: done}, nil
+func (h handlers) PostStorageRepair(ctx context.Context, req api.PostStorageRepairRequestObject) (api.PostStorageRepairResponseObject, error) {
+	return h.actOnStorage(ctx, req.Params.Wait, storage.RepairAction)
 }
 
-func failures(all []api.StorageRepaired) (n int) {
-	for _, r := range all {
-		if r.Error != "" {
-			n++
-		}
+func (h handlers) PostStorageAdoption(ctx context.Context, req api.PostStorageAdoptionRequestObject) (api.PostStorageAdoptionResponseObject, error) {
+	return h.actOnStorage(ctx, req.Params.Wait, storage.AdoptAction)
+}
+
+// actOnStorage starts an operation for what takes longer than a request.
+func (h handlers) actOnStorage(ctx context.Context, wait *string, verb string) (operationAnswer, error) {
+	s, err := h.storage()
+	if err != nil {
+		return operationAnswer{}, err
 	}
-	return n
+	action, err := s.Prepare(ctx, verb)
+	if err != nil {
+		return operationAnswer{}, err
+	}
+	x := exchangeOf(ctx)
+	op, err := h.o.Engine.StartAction(ctx, x.caller.Caller, action)
+	if err != nil {
+		return operationAnswer{}, err
+	}
+	x.started(op)
+	return h.answerWith(ctx, wait, op)
+}
+
+// VisitPostStorageRepairResponse writes the answer.
+func (a operationAnswer) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+	return a.write(w)
+}
+
+// VisitPostStorageAdoptionResponse writes the answer.
+func (a operationAnswer) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+	return a.write(w)
 }
 
 func (h handlers) GetStorageAdoption(ctx context.Context, _ api.GetStorageAdoptionRequestObject) (api.GetStorageAdoptionResponseObject, error) {
@@ -93,19 +110,6 @@ func (h handlers) GetStorageAdoption(ctx context.Context, _ api.GetStorageAdopti
 		return nil, err
 	}
 	return api.GetStorageAdoption200JSONResponse(found), nil
-}
-
-func (h handlers) PostStorageAdoption(ctx context.Context, _ api.PostStorageAdoptionRequestObject) (api.PostStorageAdoptionResponseObject, error) {
-	s, err := h.storage()
-	if err != nil {
-		return nil, err
-	}
-	done, err := s.Adopt(ctx)
-	if err != nil {
-		return nil, err
-	}
-	h.changedStorage(ctx, "%d volumes of an older host were taken over", len(done.Volumes)-failures(done.Volumes))
-	return api.PostStorageAdoption200JSONResponse{Body: done}, nil
 }
 
 func (h handlers) GetCSIValues(ctx context.Context, req api.GetCSIValuesRequestObject) (api.GetCSIValuesResponseObject, error) {

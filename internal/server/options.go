@@ -88,9 +88,9 @@ type Storage interface {
 	Status(ctx context.Context) (api.StorageStatus, error)
 	Sessions(ctx context.Context) ([]api.StorageSession, error)
 	Orphans(ctx context.Context) ([]api.Orphan, error)
-	Repair(ctx context.Context) (api.StorageRepair, error)
 	Adoption(ctx context.Context) (api.StorageAdoption, error)
-	Adopt(ctx context.Context) (api.StorageAdopted, error)
+	// Prepare makes an action of what takes longer than a request.
+	Prepare(ctx context.Context, verb string) (engine.Action, error)
 	// Values is what democratic-csi needs; with reveal the secrets are in it.
 	Values(ctx context.Context, snapshots, reveal bool) (api.CSIValues, error)
 }

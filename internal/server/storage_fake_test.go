@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/server/api"
 )
@@ -108,20 +109,12 @@ func (f *fakeStorage) Orphans(context.Context) ([]api.Orphan, error) {
 	return []api.Orphan{}, f.with(func() error { return nil })
 }
 
-func (f *fakeStorage) Repair(context.Context) (api.StorageRepair, error) {
-	one := []api.StorageRepaired{
-		{Object: "target iqn.2026-01.social.waddle:a", Changes: []string{"make portal 10.10.0.1:3260"}},
-		{Object: "backstore b", Changes: []string{}, Error: "a LUN of another target uses it"},
-	}
-	return api.StorageRepair{Repaired: one, Left: []api.Orphan{}}, f.with(func() error { return nil })
-}
-
 func (f *fakeStorage) Adoption(context.Context) (api.StorageAdoption, error) {
 	return api.StorageAdoption{Volumes: []api.AdoptionCandidate{}, Restore: api.TargetcliRestore{Foreign: []string{}}}, f.with(func() error { return nil })
 }
 
-func (f *fakeStorage) Adopt(context.Context) (api.StorageAdopted, error) {
-	return api.StorageAdopted{Volumes: []api.StorageRepaired{}, Restore: api.TargetcliRestore{Foreign: []string{}}, Warnings: []string{}}, f.with(func() error { return nil })
+func (f *fakeStorage) Prepare(_ context.Context, verb string) (engine.Action, error) {
+	return engine.Action{Verb: verb, Subject: "rpool/k8s-csi"}, f.with(func() error { return nil })
 }
 
 func (f *fakeStorage) Values(_ context.Context, snapshots, reveal bool) (api.CSIValues, error) {

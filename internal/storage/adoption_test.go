@@ -16,7 +16,7 @@ import (
 
 // stock makes a target as targetcli does for a stock democratic-csi: on all
 // addresses.
-func stock(t *testing.T, h *host, asset, device string) {
+func stock(t testing.TB, h *host, asset, device string) {
 	t.Helper()
 	dir := "/sys/kernel/config/target/iscsi/" + base + ":" + asset
 	store := "/sys/kernel/config/target/core/iblock_7" + asset[len(asset)-1:]

@@ -226,11 +226,11 @@ func (b *Backend) findings(ctx context.Context, e *entry, w *world) []finding {
 			Detail: "democratic-csi was stopped while it made this volume; it finishes it as long as the claim is there",
 			Advice: "when the claim is gone: waddle storage delete " + e.info.Name.Base() + " --unclaimed"}})
 	}
-	return append(found, b.compare(ctx, e, name)...)
+	return append(found, b.compare(ctx, e, name, w)...)
 }
 
 // compare looks at a volume's target.
-func (b *Backend) compare(ctx context.Context, e *entry, name string) []finding {
+func (b *Backend) compare(ctx context.Context, e *entry, name string, w *world) []finding {
 	orphan := func(detail, advice string) finding {
 		return finding{Orphan: Orphan{Kind: VolumeWithoutTarget, Object: name, Detail: detail, Advice: advice, Repair: advice == ""}}
 	}
@@ -253,9 +253,14 @@ func (b *Backend) compare(ctx context.Context, e *entry, name string) []finding 
 		texts = append(texts, c.String())
 	}
 	f := orphan(strings.Join(texts, "; "), "")
+	if _, is := w.targets[e.asset]; !is { // after a boot that is every one, and each would be two thousand bytes
+		f.Detail = noTarget
+	}
 	f.target = &want
 	return []finding{f}
 }
+
+const noTarget = "it has no target"
 
 func adviceOn(err error) string {
 	if errors.Is(err, iscsi.ErrInUse) {

@@ -71,18 +71,30 @@ func (b *Backend) lookTargets(ctx context.Context, f *Finding) error {
 			Note: "as long as it does, " + b.policy.Portal.String() + " cannot be opened: change its portal with targetcli"})
 	}
 	for _, o := range found {
-		switch {
-		case o.Kind == OlderVolume:
+		if d, repairs := o.difference(); repairs {
+			f.Differences = append(f.Differences, d)
+		} else if o.Kind == OlderVolume {
 			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Adopt, Object: o.Object, Is: "an older host's", Want: "waddle's own", Note: "who is logged in stays so"})
-		case o.gone != nil, o.backstore != nil:
-			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Remove, Object: o.Object, Is: o.Detail})
-		case o.target != nil:
-			f.Differences = append(f.Differences, engine.Difference{Kind: engine.Change, Object: o.Object, Want: o.Detail})
-		default:
+		} else {
 			f.Notes = append(f.Notes, fmt.Sprintf("%s: %s (%s)", o.Object, o.Detail, o.Advice))
 		}
 	}
 	return nil
+}
+
+// difference is what Repair would do about a finding; false when it does nothing.
+func (f finding) difference() (engine.Difference, bool) {
+	switch {
+	case f.gone != nil, f.backstore != nil:
+		return engine.Difference{Kind: engine.Remove, Object: f.Object, Is: f.Detail}, true
+	case f.grown != nil:
+		return engine.Difference{Kind: engine.Change, Object: f.Object, Is: f.Detail, Want: "its size"}, true
+	case f.target != nil && f.Detail == noTarget:
+		return engine.Difference{Kind: engine.Change, Object: f.Object, Is: noTarget, Want: "exported as target " + f.target.IQN.String()}, true
+	case f.target != nil:
+		return engine.Difference{Kind: engine.Change, Object: f.Object, Want: f.Detail}, true
+	}
+	return engine.Difference{}, false
 }
 
 func (b *Backend) lookRestore(f *Finding) {
@@ -176,13 +188,18 @@ func (s *Service) served(ctx context.Context, p *platform.Platform) error {
 	return nil
 }
 
-// failures is one error for all that could not be done.
+// failures is one error for all that could not be done. With many it names some:
+// it is kept in the journal and shown on a line.
 func failures(done []Repaired, what string) error {
+	const most = 10
 	var all []error
 	for _, r := range done {
 		if r.Err != nil {
 			all = append(all, fmt.Errorf("cannot %s %s: %w", what, r.Object, r.Err))
 		}
+	}
+	if n := len(all); n > most {
+		all = append(all[:most], fmt.Errorf("%d more could not be done either: waddle storage orphans", n-most))
 	}
 	return errors.Join(all...)
 }

@@ -71,7 +71,7 @@ func (x *exchanges) volumes() {
 		c.do("GET", "/v1/storage/"+path, "").want(200)
 	}
 	for _, path := range []string{"repair", "adoption"} {
-		c.do("POST", "/v1/storage/"+path, "").want(200)
+		x.both("POST", "/v1/storage/"+path, "")
 	}
 	c.do("DELETE", volumePath+"?confirm="+volume+"&snapshots=true", "").problem(409, "in_use")
 	c.do("DELETE", "/v1/storage/volumes/some-copy?confirm=some-copy", "").want(204)

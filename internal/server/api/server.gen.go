@@ -1952,11 +1952,11 @@ type OperationSummary struct {
 
 // Orphan One thing that does not belong together with the rest.
 //
-// Example: {"detail":"make target iqn.2026-01.social.waddle:scratch","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
+// Example: {"detail":"it has no target","kind":"volume-without-target","object":"volume rpool/k8s-csi/v/scratch","repairable":true}
 type Orphan struct {
 	// Detail What is wrong.
 	//
-	// Example: make target iqn.2026-01.social.waddle:scratch
+	// Example: it has no target
 	Detail string `json:"detail"`
 
 	// Hint What to do where a repair does not.
@@ -2571,22 +2571,6 @@ type StepID = string
 // Example: changed
 type StepState string
 
-// StorageAdopted What was taken over.
-//
-// Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[],"warnings":[]}
-type StorageAdopted struct {
-	// Restore targetcli's own restore at boot. It would make targets a second time, from a file that goes stale.
-	//
-	// Example: {"enabled":false,"foreign":[]}
-	Restore TargetcliRestore `json:"restore"`
-
-	// Volumes One for each volume that was taken over, or could not be.
-	Volumes []StorageRepaired `json:"volumes"`
-
-	// Warnings What the operator should know.
-	Warnings []string `json:"warnings"`
-}
-
 // StorageAdoption What an older host has that can be taken over.
 //
 // Example: {"restore":{"enabled":false,"foreign":[]},"volumes":[]}
@@ -2763,35 +2747,6 @@ type StoragePool struct {
 	//
 	// Example: 1000000000000
 	SizeBytes int64 `json:"sizeBytes,omitempty,omitzero"`
-}
-
-// StorageRepair What a repair has done.
-//
-// Example: {"left":[],"repaired":[]}
-type StorageRepair struct {
-	// Left What is still not as it should be.
-	Left []Orphan `json:"left"`
-
-	// Repaired One for each object that was changed, or could not be.
-	Repaired []StorageRepaired `json:"repaired"`
-}
-
-// StorageRepaired What was done with one object.
-//
-// Example: {"changes":["make portal 10.10.0.1:3260"],"object":"target iqn.2026-01.social.waddle:scratch"}
-type StorageRepaired struct {
-	// Changes What was done.
-	Changes []string `json:"changes"`
-
-	// Error Why it could not be done; absent when it was.
-	//
-	// Example: cannot make portal 10.10.0.1:3260 of target iqn.2026-01.social.waddle:scratch: the address is not on this host
-	Error string `json:"error,omitempty,omitzero"`
-
-	// Object A volume, target or backstore.
-	//
-	// Example: target iqn.2026-01.social.waddle:scratch
-	Object string `json:"object"`
 }
 
 // StorageSession One initiator that is logged in.
@@ -3956,6 +3911,10 @@ type PutPlatformParams struct {
 
 // PostStorageAdoptionParams defines parameters for PostStorageAdoption.
 type PostStorageAdoptionParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
 	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
 	// key is refused with 422 `idempotency_reused`.
@@ -3976,6 +3935,10 @@ type GetCSIValuesRevealedParams struct {
 
 // PostStorageRepairParams defines parameters for PostStorageRepair.
 type PostStorageRepairParams struct {
+	// Wait Hold the answer back until the operation has ended, for at most this long: 200 with the ended operation, 202
+	// with the running one. Whole seconds or minutes, at most 10m.
+	Wait *WaitParam `form:"wait,omitempty" json:"wait,omitempty"`
+
 	// IdempotencyKey Makes a retry safe: within 24 hours the same caller's same request with the same key gets the answer of the first
 	// that was carried out and runs nothing. A request that was refused is not remembered. Another request with the
 	// key is refused with 422 `idempotency_reused`.
@@ -6165,6 +6128,19 @@ func (siw *ServerInterfaceWrapper) PostStorageAdoption(w http.ResponseWriter, r 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PostStorageAdoptionParams
 
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
+
 	headers := r.Header
 
 	// ------------- Optional header parameter "Idempotency-Key" -------------
@@ -6285,6 +6261,19 @@ func (siw *ServerInterfaceWrapper) PostStorageRepair(w http.ResponseWriter, r *h
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params PostStorageRepairParams
+
+	// ------------- Optional query parameter "wait" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "wait", r.URL.Query(), &params.Wait, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "wait"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "wait", Err: err})
+		}
+		return
+	}
 
 	headers := r.Header
 
@@ -13445,14 +13434,7 @@ type PostStorageAdoptionResponseObject interface {
 	VisitPostStorageAdoptionResponse(w http.ResponseWriter) error
 }
 
-type PostStorageAdoption200ResponseHeaders struct {
-	IdempotencyReplayed *string
-}
-
-type PostStorageAdoption200JSONResponse struct {
-	Body    StorageAdopted
-	Headers PostStorageAdoption200ResponseHeaders
-}
+type PostStorageAdoption200JSONResponse struct{ OperationEndedJSONResponse }
 
 func (response PostStorageAdoption200JSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
 
@@ -13464,7 +13446,26 @@ func (response PostStorageAdoption200JSONResponse) VisitPostStorageAdoptionRespo
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageAdoption202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostStorageAdoption202JSONResponse) VisitPostStorageAdoptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -14042,14 +14043,7 @@ type PostStorageRepairResponseObject interface {
 	VisitPostStorageRepairResponse(w http.ResponseWriter) error
 }
 
-type PostStorageRepair200ResponseHeaders struct {
-	IdempotencyReplayed *string
-}
-
-type PostStorageRepair200JSONResponse struct {
-	Body    StorageRepair
-	Headers PostStorageRepair200ResponseHeaders
-}
+type PostStorageRepair200JSONResponse struct{ OperationEndedJSONResponse }
 
 func (response PostStorageRepair200JSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
 
@@ -14061,7 +14055,26 @@ func (response PostStorageRepair200JSONResponse) VisitPostStorageRepairResponse(
 	if response.Headers.IdempotencyReplayed != nil {
 		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
 	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
 	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PostStorageRepair202JSONResponse struct{ OperationRunningJSONResponse }
+
+func (response PostStorageRepair202JSONResponse) VisitPostStorageRepairResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -135,33 +135,6 @@ func Repairable(all []client.Orphan) bool {
 	return false
 }
 
-// StorageRepair is what a repair has done and what it left.
-func StorageRepair(r client.StorageRepair, st Look) string {
-	text := repaired(r.Repaired, st)
-	if len(r.Repaired) == 0 {
-		text = "nothing was to be repaired\n"
-	}
-	if len(r.Left) > 0 {
-		text += "\n" + st.Bold("left:") + "\n" + Orphans(r.Left, st)
-	}
-	return text
-}
-
-func repaired(all []client.StorageRepaired, st Look) string {
-	var b strings.Builder
-	for _, r := range all {
-		if r.Error != "" {
-			b.WriteString(st.Bad("✗ "+Printable(r.Object)) + "\n" + indented("    ", r.Error))
-			continue
-		}
-		b.WriteString(st.Good("✓") + " " + Printable(r.Object) + "\n")
-		if len(r.Changes) > 0 {
-			b.WriteString(indented("    ", strings.Join(r.Changes, "\n")))
-		}
-	}
-	return b.String()
-}
-
 // Adoption is what an older host has.
 func Adoption(a client.StorageAdoption, st Look) string {
 	var b strings.Builder
@@ -188,16 +161,4 @@ func restore(r client.TargetcliRestore) string {
 		return "targetcli's restore at boot is on, and is switched off: " + orNone(r.Saved) + " has nothing of others\n"
 	}
 	return "targetcli's restore at boot stays on: " + r.Saved + " also has\n" + indented("    ", strings.Join(r.Foreign, "\n"))
-}
-
-// Adopted is what was taken over.
-func Adopted(a client.StorageAdopted, st Look) string {
-	text := repaired(a.Volumes, st)
-	if len(a.Volumes) == 0 {
-		text = "there was no volume to take over\n"
-	}
-	for _, w := range a.Warnings {
-		text += st.Warn("warning: ") + Printable(w) + "\n"
-	}
-	return text
 }
