@@ -41,6 +41,10 @@ func (d *Driver) finish(ctx context.Context, s Spec, rec Record, running bool) e
 		return d.takeBack(ctx, rec, err)
 	}
 	if !s.Off && !running {
+		rec.Started = true
+		if err := d.keep(rec); err != nil {
+			return err
+		}
 		if err := d.start(ctx, rec); err != nil {
 			return err
 		}
@@ -73,10 +77,10 @@ func (d *Driver) enlarge(ctx context.Context, s Spec, rec Record) error {
 
 // takeBack removes what a making that failed has left, when it is sure that it
 // failed. When Proxmox gave no answer, or the context ended, the record stays and the
-// next run finishes.
+// next run finishes. A VM that was started may hold what its guest has written, and
+// stays as well.
 func (d *Driver) takeBack(ctx context.Context, rec Record, failed error) error {
-	var e *Error
-	if !errors.As(failed, &e) || e.Kind == KindUnavailable || e.Kind == KindUnreachable || e.Kind == KindRecords {
+	if rec.Started || !certain(failed) {
 		return failed
 	}
 	free, err := d.free(ctx, rec.ID)
@@ -94,6 +98,12 @@ func (d *Driver) takeBack(ctx context.Context, rec Record, failed error) error {
 		}
 	}
 	return also(failed, d.forget(rec))
+}
+
+// certain tells whether what failed has failed: Proxmox said so, or was not asked.
+func certain(failed error) bool {
+	var e *Error
+	return errors.As(failed, &e) && e.Kind != KindUnavailable && e.Kind != KindUnreachable && e.Kind != KindRecords
 }
 
 // drives are the drives of a new VM.

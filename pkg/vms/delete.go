@@ -9,7 +9,9 @@ import (
 // Delete takes a VM of ours away with all its disks, also those that its settings do
 // not name any more. A guest that runs gets as long as grace to shut down, and is
 // stopped then; with 0 it is stopped at once. A VM that is gone already is no error;
-// one that is not the one we made is, and stays.
+// one that is not the one we made is, and stays. One that Proxmox would refuse to
+// delete is left running, and a delete that Proxmox failed is given up: nothing but
+// another Delete takes the VM away then.
 func (d *Driver) Delete(ctx context.Context, name string, grace time.Duration) error {
 	release, err := d.locks.vm(ctx, name)
 	if err != nil {
@@ -53,21 +55,48 @@ func (d *Driver) remove(ctx context.Context, name string, grace time.Duration) e
 	if err := d.ours(rec, config); err != nil {
 		return err
 	}
+	if err := removable(rec, config); err != nil {
+		return err
+	}
 	return d.removeOurs(ctx, rec, grace)
+}
+
+// removable refuses what Proxmox would refuse after the guest had been shut down.
+func removable(rec Record, config map[string]string) error {
+	if config["protection"] == "1" {
+		return fail(KindProtected, nil, hints[KindProtected], "VM %d is protected", rec.ID)
+	}
+	if lock := config["lock"]; lock != "" {
+		return fail(KindLocked, nil, hints[KindLocked], "VM is locked (%s)", lock)
+	}
+	return nil
 }
 
 func (d *Driver) removeOurs(ctx context.Context, rec Record, grace time.Duration) error {
 	if err := d.powerOff(ctx, rec, grace); err != nil {
 		return err
 	}
+	was := rec
 	rec.State = StateDeleting
 	if err := d.keep(rec); err != nil {
 		return err
 	}
 	if err := d.destroy(ctx, rec); err != nil {
-		return err
+		return d.giveUp(was, err)
 	}
 	return d.drop(rec.Name)
+}
+
+// giveUp: a VM whose delete has failed for sure is as declared again, so that what is
+// done next does not delete it.
+func (d *Driver) giveUp(was Record, failed error) error {
+	if !certain(failed) {
+		return failed
+	}
+	if was.State == StateDeleting {
+		was.State = StateReady
+	}
+	return also(failed, d.keep(was))
 }
 
 // destroy deletes a VM that is off. Whether it is ours is looked at in the same step.

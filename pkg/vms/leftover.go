@@ -52,7 +52,10 @@ func (d *Driver) tidy(ctx context.Context, s Spec) error {
 		// the number now.
 		return d.drop(rec.Name)
 	case rec.State == StateDeleting:
-		return d.remove(ctx, rec.Name, 0)
+		// The delete did not come to it. Who wants the VM deleted says so again: here it
+		// is wanted.
+		rec.State = StateReady
+		return d.keep(rec)
 	case rec.From != 0:
 		return d.claim(ctx, rec, config)
 	}

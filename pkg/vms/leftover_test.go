@@ -19,6 +19,11 @@ func (n *node) halfDeleted(s Spec) {
 	n.ensure(s)
 	n.inject(pve.Fault{Kind: pve.FaultTask, Task: "qmdestroy", Step: "unregister", VMID: s.ID, Times: 1})
 	refused(n.t.(*testing.T), "the delete", n.Delete(n.t.Context(), s.Name, 0), KindTask, "injected fault at step unregister")
+	rec := n.records.all[s.Name]
+	rec.State = StateDeleting // who was to put it back died with the node
+	if err := n.records.Put(rec); err != nil {
+		n.t.Fatal(err)
+	}
 	n.admin("PUT", "/nodes/pve/qemu/110/config", `{"delete":"name,smbios1,tags,scsi0,ide2,net0","force":1,"skiplock":1}`)
 	n.inject(pve.Fault{Kind: pve.FaultLock, VMID: s.ID, Lock: "destroyed"})
 }

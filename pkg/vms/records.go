@@ -21,6 +21,7 @@ type Record struct {
 	From    int               `json:"from,omitempty"`   // of a clone: the number of the VM that it was made from
 	Images  map[string]string `json:"images,omitempty"` // what each disk was imported from, by slot
 	Made    time.Time         `json:"made"`
+	Started bool              `json:"started,omitempty"` // it was started since: its guest may have written something
 	Adopted bool              `json:"adopted,omitempty"` // it was made by others
 }
 

@@ -188,13 +188,15 @@ func (c *Cache) tidy(name string) error {
 // fetch tries Proxmox first when there is a checksum to give it. What Proxmox cannot fetch is fetched here,
 // which goes on where it broke off and says better what is wrong.
 func (c *Cache) fetch(ctx context.Context, i Image, want sums, rec Record, there *volume, tell func(Progress)) error {
-	if there != nil && rec.Stage != Filling && !want.known() {
+	theirs := there != nil && rec.Stage != Filling
+	if theirs && !want.known() {
 		return fmt.Errorf("cannot have the image %s: %s is there already, and waddled has not put it there; if you did, remove it with: pvesm free %s", i.Name, c.volume(i.Name), c.volume(i.Name))
 	}
-	if want.known() && !c.begun(i.Name) {
+	// A file that we have not put there is held against the checksum, and never replaced.
+	if want.known() && (theirs || !c.begun(i.Name)) {
 		err := c.byProxmox(ctx, i, want, rec, there, tell)
 		var sum *ChecksumError
-		if err == nil || ctx.Err() != nil || errors.As(err, &sum) || there != nil && rec.Stage != Filling {
+		if err == nil || ctx.Err() != nil || errors.As(err, &sum) || theirs {
 			return err
 		}
 		c.o.Log.Warn("Proxmox cannot fetch an image: waddled does", "image", i.Name, "error", err)

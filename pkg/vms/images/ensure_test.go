@@ -1,6 +1,7 @@
 package images_test
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -164,6 +165,24 @@ func TestAFileOfThatNameThatSomebodyElsePutThere(t *testing.T) {
 			t.Errorf("asked: %v", asked)
 		}
 		w.holds(i, content)
+	})
+	t.Run("is refused and kept when there is a download of our own to go on with", func(t *testing.T) {
+		w := newWorld(t)
+		i := images.Image{Name: "pinned.qcow2", URL: w.web.put("/pinned.qcow2", image(5)), SHA512: sum512(image(5))}
+		begun := w.o
+		begun.Seam = failing("have Proxmox download", 1, errors.New("Proxmox may not"))
+		begun.Tries = 1
+		w.web.misbehave(fault{false, cut})
+		if _, err := images.New(begun).Ensure(t.Context(), i, nil); err == nil {
+			t.Fatal("half an image was taken")
+		}
+		w.strange("pinned.qcow2", image(6))
+		if err := w.ensure(i); err == nil || !strings.Contains(err.Error(), "pvesm free local:import/pinned.qcow2") {
+			t.Errorf("%v", err)
+		}
+		if got := w.imported(); string(got["pinned.qcow2"]) != string(image(6)) {
+			t.Error("the file was changed")
+		}
 	})
 	for name, sha512 := range map[string]string{"is refused and kept when it is another one": sum512(image(5)), "is refused and kept when nobody can tell": ""} {
 		t.Run(name, func(t *testing.T) {
