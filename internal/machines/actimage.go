@@ -1,7 +1,10 @@
 package machines
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"os"
 	"slices"
 	"strings"
 
@@ -68,6 +71,31 @@ func (x act) pull(cache *images.Cache) (engine.Step, error) {
 			return nil
 		},
 	}, nil
+}
+
+// forget lets the next download of an image be another one than the first was, and
+// removes what there is of it.
+func (x act) forget(cache *images.Cache) engine.Step {
+	name := x.a.Forget
+	records := imageRecords{x.s.o.State}
+	return engine.Step{
+		ID: ImagePrune + "/" + strings.ToLower(x.name), Area: ImageArea, Title: "Forget the image " + name,
+		Check: func(context.Context) (engine.Result, error) {
+			all, err := records.All()
+			rec, known := all[name]
+			if err != nil || !known {
+				return engine.IsDone(), err
+			}
+			return engine.Found(engine.Difference{Kind: engine.Remove, Object: "checksum of image " + name, Is: cmp.Or(rec.SHA256, rec.SHA512, "not known yet"), Note: "and what is in the storage of it"}), nil
+		},
+		Apply: func(ctx context.Context, _ *engine.Run) error {
+			err := cache.Forget(ctx, name)
+			if errors.Is(err, os.ErrNotExist) { // killed after it
+				return nil
+			}
+			return refusedImage(err)
+		},
+	}
 }
 
 // prune removes the images that were named when it was asked for: what is fetched

@@ -40,6 +40,7 @@ type Args struct {
 	Start       bool          `json:"start,omitempty"`  // after a rollback
 	Digest      string        `json:"digest,omitempty"` // of the settings that an adoption has shown
 	Images      []string      `json:"images,omitempty"` // to be pruned
+	Forget      string        `json:"forget,omitempty"` // the image whose checksum does not count any more
 }
 
 // act is one action under way.
@@ -85,7 +86,9 @@ func (s *Service) Actions(ctx context.Context, what engine.Action) (*engine.Grap
 	case ImagePull:
 		step, err = x.pull(cache)
 	case ImagePrune:
-		step = x.prune(cache)
+		if step = x.prune(cache); x.a.Forget != "" {
+			step = x.forget(cache)
+		}
 	default:
 		step, err = x.vm(ctx, what.Verb)
 	}

@@ -59,13 +59,21 @@ func (x act) takeDown(title string, how func(context.Context, *engine.Run) error
 		Title: title + x.name,
 		Check: func(ctx context.Context) (engine.Result, error) { return x.state(ctx, rec.ID, "stopped") },
 		Apply: func(ctx context.Context, run *engine.Run) error {
+			before, was, err := x.s.records.off(x.name)
+			if err != nil {
+				return err
+			}
 			if err := x.s.records.keepOff(x.name, Off{By: x.a.By, At: time.Now().UTC()}); err != nil {
 				return err
 			}
-			err := how(ctx, run)
+			err = how(ctx, run)
 			if err != nil && ctx.Err() == nil {
-				if err := x.s.records.keepOn(x.name); err != nil {
-					return err
+				putBack := x.s.records.keepOn(x.name)
+				if was {
+					putBack = x.s.records.keepOff(x.name, before)
+				}
+				if putBack != nil {
+					return putBack
 				}
 			}
 			return refused(err)

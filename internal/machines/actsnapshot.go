@@ -58,6 +58,11 @@ func (x act) rollback(ctx context.Context) (engine.Step, error) {
 	if _, err := x.known(); err != nil {
 		return engine.Step{}, err
 	}
+	// A member of etcd that forgets what it has agreed to may break what the others hold.
+	if why, member := x.s.quorum().Member(ctx, x.p, x.name); member {
+		return engine.Step{}, problem.New(problem.Conflict, "a snapshot of etcd goes back for all of its members at once; to have this node again as it was made, take it out of the cluster first",
+			"cannot take VM %s back to a snapshot: %s", x.name, why)
+	}
 	there, err := x.has(ctx)
 	if err != nil {
 		return engine.Step{}, err

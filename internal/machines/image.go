@@ -182,7 +182,11 @@ func refusedImage(err error) error {
 		return err
 	}
 	if sum, ok := errors.AsType[*images.ChecksumError](err); ok {
-		return problem.Wrap(problem.HostUnsuitable, sum, "compare the checksum in the platform document with the publisher's", "the image is not the one to expect")
+		hint := "compare the checksum in the platform document with the publisher's"
+		if sum.Recorded {
+			hint = "if the factory made it anew and you trust it: waddle image prune --forget " + sum.Image
+		}
+		return problem.Wrap(problem.HostUnsuitable, sum, hint, "the image is not the one to expect")
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		return problem.Wrap(problem.NotFound, err, "list them with: waddle image ls", "there is no such image")

@@ -1,14 +1,10 @@
 package machines
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/waddle-social/waddle/internal/platform"
@@ -37,7 +33,6 @@ type Options struct {
 	HTTP                               *http.Client // to the Image Factory and for downloads
 	HasBridge                          func(name string) (bool, error)
 	Quorum                             Quorum // nil: what the acknowledged gates of phase 4 say
-	Unlock                             func(ctx context.Context, id int) error
 }
 
 // Service makes the drivers when they are needed, of the platform as it is then.
@@ -51,7 +46,6 @@ type Service struct {
 	made   string // what the drivers were made of
 	driver *vms.Driver
 	cache  *images.Cache
-	client *rest.Client
 }
 
 // New returns a Service. Nothing is read or asked yet.
@@ -69,9 +63,6 @@ func New(o Options) *Service {
 	if o.HasBridge == nil {
 		o.HasBridge = hasBridge
 	}
-	if o.Unlock == nil {
-		o.Unlock = unlock
-	}
 	if o.Seam == nil {
 		o.Seam = func(string) error { return nil }
 	}
@@ -84,16 +75,6 @@ func or(at *string, value string) {
 	}
 }
 
-// unlock removes what a node that lost power left in a VM's configuration. Proxmox
-// lets no token do it.
-func unlock(ctx context.Context, id int) error {
-	out, err := exec.CommandContext(ctx, "qm", "unlock", strconv.Itoa(id)).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("cannot unlock VM %d: %w: %s", id, err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
 // drivers returns those for the platform. They are the same ones as long as it names
 // the same node and storage: their locks have to be everybody's.
 func (s *Service) drivers(p *platform.Platform) (*vms.Driver, *images.Cache, error) {
@@ -104,28 +85,15 @@ func (s *Service) drivers(p *platform.Platform) (*vms.Driver, *images.Cache, err
 	if s.driver != nil && s.made == of {
 		return s.driver, s.cache, nil
 	}
-	driver, err := vms.New(vms.Options{
-		URL: s.o.URL, Node: string(h.Node), Token: s.apiToken, CAFile: s.o.CAFile, Records: s.records,
-		Unlock: s.o.Unlock, HasBridge: s.o.HasBridge, Seam: s.o.Seam, Log: s.o.Log,
-	})
+	client := rest.New(rest.Options{URL: s.o.URL, ServerName: string(h.Node), CAFile: s.o.CAFile, Token: s.token, Log: s.o.Log})
+	driver, err := vms.New(vms.Options{API: client, Node: string(h.Node), Records: s.records, HasBridge: s.o.HasBridge, Seam: s.o.Seam})
 	if err != nil {
 		return nil, nil, refused(err)
 	}
-	s.client = rest.New(rest.Options{URL: s.o.URL, ServerName: string(h.Node), CAFile: s.o.CAFile, Token: s.token})
 	s.cache = images.New(images.Options{
-		API: s.client, Node: string(h.Node), Storage: string(h.Storages.Images), Dir: filepath.Clean(s.o.Dir),
+		API: client, Node: string(h.Node), Storage: string(h.Storages.Images), Dir: filepath.Clean(s.o.Dir),
 		Records: imageRecords{s.o.State}, HTTP: s.o.HTTP, Seam: s.o.Seam, Log: s.o.Log,
 	})
 	s.driver, s.made = driver, of
 	return s.driver, s.cache, nil
-}
-
-// apiToken is the token as the driver takes it.
-func (s *Service) apiToken() (vms.Token, error) {
-	text, err := s.token()
-	if err != nil {
-		return vms.Token{}, err
-	}
-	id, secret, _ := strings.Cut(text, "=")
-	return vms.Token{ID: id, Secret: secret}, nil
 }

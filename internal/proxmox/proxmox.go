@@ -28,7 +28,7 @@ type Privilege struct {
 }
 
 // Privileges are all that waddled's calls need, by path and name. What only an order of start needs
-// (Sys.Modify on /, which allows much more) is not among them: the platform declares none.
+// (Sys.Modify on /, which allows much more) or a copy of a VM (VM.Clone) is not among them: the platform has neither.
 func Privileges() []Privilege {
 	var all []Privilege
 	add := func(p Privilege) {
@@ -40,7 +40,7 @@ func Privileges() []Privilege {
 		all[i].For += "; " + p.For
 	}
 	for _, p := range vms.Privileges() {
-		if !p.Startup {
+		if !p.Beside {
 			add(Privilege{p.Path, p.Name, p.For})
 		}
 	}

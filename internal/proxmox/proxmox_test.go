@@ -46,7 +46,7 @@ func TestThePrivilegesInTheDocumentationAreThoseThatAreGranted(t *testing.T) {
 func TestWhatIsGrantedIsWhatTheDriversNeed(t *testing.T) {
 	want := map[string]bool{}
 	for _, p := range vms.Privileges() {
-		if !p.Startup {
+		if !p.Beside {
 			want[p.Path+" "+p.Name] = true
 		}
 	}

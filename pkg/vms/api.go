@@ -17,40 +17,6 @@ type api struct {
 	client *rest.Client
 }
 
-func newAPI(o Options) (*api, error) {
-	c, err := o.connection()
-	if err != nil {
-		return nil, err
-	}
-	return &api{node: o.Node, retry: o.Retry, client: rest.New(c)}, nil
-}
-
-// connection is how the node is asked.
-func (o Options) connection() (rest.Options, error) {
-	c := rest.Options{URL: o.URL, ServerName: o.ServerName, CAFile: o.CAFile, Timeout: o.Timeout, Every: o.Poll, Log: o.Log}
-	c.Token = func() (string, error) {
-		token, err := o.token()
-		return token.ID + "=" + token.Secret, err
-	}
-	if o.Fingerprint == "" {
-		return c, nil
-	}
-	pin, err := rest.ParsePin(o.Fingerprint)
-	if err != nil {
-		return c, fail(KindInvalid, err, "copy it from the node's certificate page, or from: openssl x509 -fingerprint -sha256", "%v", err)
-	}
-	c.Pin = pin
-	return c, nil
-}
-
-func (o Options) token() (Token, error) {
-	token, err := o.Token()
-	if err != nil {
-		return Token{}, fail(KindToken, err, "make one: waddled setup proxmox", "the API token cannot be read: %v", err)
-	}
-	return token, nil
-}
-
 func (a *api) nodePath(path string) string { return "/nodes/" + url.PathEscape(a.node) + path }
 
 const reads = 4 // how often a read is tried
@@ -97,7 +63,7 @@ func (a *api) send(ctx context.Context, method, path string, body map[string]any
 
 // nothingSent tells whether a request failed before it was sent, so that nothing can have happened.
 func nothingSent(err error) bool {
-	return errors.As(err, new(*rest.TrustError)) || errors.As(err, new(*Error)) || refusedConnection(err)
+	return errors.As(err, new(*rest.TrustError)) || errors.As(err, new(*rest.TokenError)) || errors.As(err, new(*Error)) || refusedConnection(err)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -15,7 +15,7 @@ func (d *Driver) Console(ctx context.Context, name string, serial bool) (string,
 	if err != nil {
 		return "", tried(err, "find the console of VM %s", name)
 	}
-	base, _, _ := strings.Cut(d.o.URL, "/api2/")
+	base, _, _ := strings.Cut(d.api.client.URL(), "/api2/")
 	q := url.Values{"console": {"kvm"}, "vmid": {fmt.Sprint(rec.ID)}, "vmname": {rec.Name}, "node": {d.o.Node}}
 	if serial {
 		q.Set("xtermjs", "1")

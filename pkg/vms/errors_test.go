@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // refused wants an Error of the kind that says what was tried, holds the words, and
@@ -161,7 +162,7 @@ func TestAVMThatOthersHoldOrChangeIsLeftToThem(t *testing.T) {
 func TestAConnectionThatIsNotTrustedOrNotThereIsOneClearError(t *testing.T) {
 	n := start(t, pve.Options{})
 	other := start(t, pve.Options{})
-	ca := func(path string) func(*Options) { return func(o *Options) { o.CAFile = path } }
+	ca := func(path string) func(*rest.Options) { return func(o *rest.Options) { o.CAFile = path } }
 	empty := filepath.Join(t.TempDir(), "empty.pem")
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -169,37 +170,40 @@ func TestAConnectionThatIsNotTrustedOrNotThereIsOneClearError(t *testing.T) {
 	expired := n.tokenThatExpired()
 	for _, row := range []struct {
 		name   string
-		change func(*Options)
+		change func(*rest.Options)
 		kind   Kind
 		words  []string
 	}{
 		{"a CA that did not sign it", ca(other.CAFile()), KindUntrusted, []string{"certificate", "not trusted"}},
 		{"no CA file", ca("/nowhere/ca.pem"), KindUntrusted, []string{"/nowhere/ca.pem"}},
 		{"a CA file without a certificate", ca(empty), KindUntrusted, []string{"empty.pem"}},
-		{"a certificate for another name", func(o *Options) { o.ServerName = "pve2" }, KindUntrusted, []string{"pve2"}},
-		{"another fingerprint", func(o *Options) { o.Fingerprint = strings.Repeat("AB:", 31) + "AB" }, KindUntrusted, []string{"not the pinned one"}},
-		{"nobody listens", func(o *Options) { o.URL = "https://" + nobody(t) + "/api2/json" }, KindUnreachable, []string{"refused"}},
-		{"a wrong secret", token(func() (Token, error) { return Token{n.token.ID, "00000000-wrong-secret"}, nil }), KindToken, []string{"invalid token value"}},
-		{"an unknown token", token(func() (Token, error) { return Token{"waddle@pve!none", n.token.Secret}, nil }), KindToken, []string{"no such token"}},
-		{"an expired token", token(func() (Token, error) { return expired, nil }), KindToken, []string{"expired"}},
-		{"no token file", token(func() (Token, error) { return Token{}, errors.New("open /etc/waddle/proxmox.token: no such file") }), KindToken, []string{"proxmox.token", "waddled setup proxmox"}},
+		{"a certificate for another name", func(o *rest.Options) { o.ServerName = "pve2" }, KindUntrusted, []string{"pve2"}},
+		{"nobody listens", func(o *rest.Options) { o.URL = "https://" + nobody(t) + "/api2/json" }, KindUnreachable, []string{"refused"}},
+		{"a wrong secret", token(func() (string, error) { return "waddle@pve!daemon=00000000-wrong-secret", nil }), KindToken, []string{"invalid token value"}},
+		{"an unknown token", token(func() (string, error) { return "waddle@pve!none=" + secretOf(n.token), nil }), KindToken, []string{"no such token"}},
+		{"an expired token", token(func() (string, error) { return expired, nil }), KindToken, []string{"expired"}},
+		{"no token file", token(rest.TokenFile("/nowhere/proxmox-token")), KindToken, []string{"/nowhere/proxmox-token", "waddled setup proxmox"}},
 	} {
-		d := n.driver(row.change)
+		d := n.over(row.change)
 		_, err := d.Ensure(t.Context(), spec(110), Consent{})
 		refused(t, row.name, err, row.kind, row.words...)
-		if err != nil && (strings.Contains(err.Error(), n.token.Secret) || strings.Contains(err.Error(), "wrong-secret")) {
+		if err != nil && (strings.Contains(err.Error(), secretOf(n.token)) || strings.Contains(err.Error(), "wrong-secret")) {
 			t.Errorf("%s: the secret is in the error", row.name)
 		}
 	}
 	if left := n.left(); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
-	if _, err := New(Options{Node: "pve", Token: func() (Token, error) { return Token{}, nil }, Records: n.records, Fingerprint: "AB"}); !Is(err, KindInvalid) {
-		t.Errorf("a fingerprint that is none: %v", err)
-	}
 }
 
-func token(f func() (Token, error)) func(*Options) { return func(o *Options) { o.Token = f } }
+func token(f func() (string, error)) func(*rest.Options) {
+	return func(o *rest.Options) { o.Token = f }
+}
+
+func secretOf(token string) string {
+	_, secret, _ := strings.Cut(token, "=")
+	return secret
+}
 
 // nobody is an address where nothing listens.
 func nobody(t *testing.T) string {
@@ -211,20 +215,18 @@ func nobody(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-func (n *node) tokenThatExpired() Token {
+func (n *node) tokenThatExpired() string {
 	n.t.Helper()
 	raw := n.admin("POST", "/access/users/waddle@pve/token/old", fmt.Sprintf(`{"privsep":0,"expire":%d}`, time.Now().Add(-time.Hour).Unix()))
 	_, rest, _ := strings.Cut(string(raw), `"value":"`)
 	secret, _, _ := strings.Cut(rest, `"`)
-	return Token{"waddle@pve!old", secret}
+	return "waddle@pve!old=" + secret
 }
 
-func TestAPinnedCertificateNeedsNoCAAndATokenThatIsRotatedIsUsedAtOnce(t *testing.T) {
+func TestATokenThatIsRotatedIsUsedAtOnceAndIsInNoLog(t *testing.T) {
 	n := start(t, pve.Options{})
 	var log bytes.Buffer
-	seen := fingerprint(t, n)
-	d := n.driver(func(o *Options) {
-		o.CAFile, o.Fingerprint = "/nowhere", seen
+	d := n.over(func(o *rest.Options) {
 		o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	if _, err := d.List(t.Context()); err != nil {
@@ -233,13 +235,13 @@ func TestAPinnedCertificateNeedsNoCAAndATokenThatIsRotatedIsUsedAtOnce(t *testin
 	old := n.token
 	n.admin("DELETE", "/access/users/waddle@pve/token/daemon", "")
 	n.token = n.newToken()
-	if n.token.Secret == old.Secret {
+	if n.token == old {
 		t.Fatal("the token was not rotated")
 	}
 	if _, err := d.Ensure(t.Context(), spec(110), Consent{}); err != nil {
 		t.Error(err)
 	}
-	for _, secret := range []string{old.Secret, n.token.Secret} {
+	for _, secret := range []string{secretOf(old), secretOf(n.token)} {
 		if strings.Contains(log.String(), secret) {
 			t.Error("a secret is in the log")
 		}

@@ -20,6 +20,7 @@ func (a *api) explain(ctx context.Context, err error) error {
 	var known *Error
 	var s *rest.Error
 	var t *rest.TrustError
+	var token *rest.TokenError
 	switch {
 	case err == nil:
 		return nil
@@ -29,10 +30,12 @@ func (a *api) explain(ctx context.Context, err error) error {
 		return known
 	case errors.As(err, &s):
 		return explainStatus(s)
+	case errors.As(err, &token):
+		return fail(KindToken, err, "make one: waddled setup proxmox", "the API token cannot be read: %v", err)
 	case errors.Is(err, rest.ErrNoCA):
-		return fail(KindUntrusted, err, "name the node's CA file, or pin its certificate", "%v", cause(err))
+		return fail(KindUntrusted, err, "it is the node's own CA: pvecm updatecerts", "%v", cause(err))
 	case errors.As(err, &t):
-		return fail(KindUntrusted, err, "if the node's certificate was replaced on purpose, name its CA file or pin its fingerprint; if not, somebody else answers there",
+		return fail(KindUntrusted, err, "is it the name of the node? A new certificate: pvecm updatecerts --force; one of your own (pveproxy-ssl.pem) has to be signed by a CA in "+t.CAFile+"; if nobody replaced it, somebody else answers there",
 			"the certificate that Proxmox showed is not trusted: %v", t.Err)
 	case refusedConnection(err):
 		return fail(KindUnreachable, err, "look at systemctl status pveproxy on the node, and at the address", "Proxmox cannot be reached: %v", cause(err))

@@ -3,7 +3,6 @@ package vms
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 const fast = 0.002
@@ -32,7 +32,7 @@ type node struct {
 	dir     string
 	records *store
 	wire    *wire // of the last driver that was made
-	token   Token
+	token   string
 	root    *http.Client
 	rootCSRF,
 	rootTicket string
@@ -104,7 +104,7 @@ func (n *node) open(o pve.Options) {
 	n.t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		if n.Driver != nil {
-			n.Driver.Close()
+			n.Driver.o.API.Close()
 		}
 		if err := s.Close(); err != nil && !strings.Contains(err.Error(), "closed") {
 			n.t.Error(err)
@@ -113,22 +113,30 @@ func (n *node) open(o pve.Options) {
 }
 
 // driver is a new one on the same records, as after a restart of the daemon.
-func (n *node) driver(change func(*Options)) *Driver {
+func (n *node) driver(change func(*Options)) *Driver { return n.reached(nil, change) }
+
+// over is a driver whose client is another one than the node's own.
+func (n *node) over(change func(*rest.Options)) *Driver { return n.reached(change, nil) }
+
+func (n *node) reached(client func(*rest.Options), driver func(*Options)) *Driver {
 	n.t.Helper()
-	o := Options{
-		URL: n.Server.URL(), Node: "pve", CAFile: n.CAFile(), Records: n.records, Poll: 8 * time.Millisecond, Retry: time.Millisecond, Timeout: 20 * time.Second,
-		Token:  func() (Token, error) { return n.token, nil },
-		Unlock: n.unlock,
+	n.wire = newWire(n.t)
+	c := rest.Options{
+		URL: n.Server.URL(), ServerName: "pve", CAFile: n.CAFile(), Timeout: 20 * time.Second, Every: 8 * time.Millisecond, Wrap: n.wire.between,
+		Token: func() (string, error) { return n.token, nil },
 	}
-	if change != nil {
-		change(&o)
+	if client != nil {
+		client(&c)
+	}
+	o := Options{API: rest.New(c), Node: "pve", Records: n.records, Poll: 8 * time.Millisecond, Retry: time.Millisecond, Unlock: n.unlock}
+	if driver != nil {
+		driver(&o)
 	}
 	d, err := New(o)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.wire = onWire(n.t, d, nil)
-	n.t.Cleanup(d.Close)
+	n.t.Cleanup(o.API.Close)
 	return d
 }
 
@@ -219,7 +227,7 @@ func (n *node) ask(method, path, body string) (json.RawMessage, string) {
 }
 
 // newToken makes waddle's token, with the privileges that the driver asks for.
-func (n *node) newToken() Token {
+func (n *node) newToken() string {
 	n.t.Helper()
 	n.allow(Privileges())
 	var made struct {
@@ -229,7 +237,7 @@ func (n *node) newToken() Token {
 	if err := json.Unmarshal(raw, &made); err != nil {
 		n.t.Fatal(err)
 	}
-	return Token{ID: "waddle@pve!daemon", Secret: made.Value}
+	return "waddle@pve!daemon=" + made.Value
 }
 
 // allow gives waddle's user exactly these privileges: a role for each path.
@@ -341,17 +349,4 @@ func (n *node) inject(f pve.Fault) {
 	if _, err := n.Inject(f); err != nil {
 		n.t.Fatal(err)
 	}
-}
-
-// fingerprint is that of the node's certificate, as Proxmox shows it.
-func fingerprint(t *testing.T, n *node) string {
-	t.Helper()
-	host := strings.TrimPrefix(strings.TrimSuffix(n.Server.URL(), "/api2/json"), "https://")
-	conn, err := tls.Dial("tcp", host, n.root.Transport.(*http.Transport).TLSClientConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	sum := sha256.Sum256(conn.ConnectionState().PeerCertificates[0].Raw)
-	return strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", sum), " ", ":"))
 }

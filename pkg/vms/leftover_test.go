@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // halfDeleted leaves what a delete leaves when the node loses power after the disks are
@@ -76,7 +77,7 @@ func TestACallThatIsNotAnsweredInTimeIsLookedForAndNotRepeated(t *testing.T) {
 		t.Run(when+" its work", func(t *testing.T) {
 			n := start(t, pve.Options{})
 			n.inject(pve.Fault{Kind: pve.FaultHTTP, Method: "POST", Path: "/nodes/pve/qemu", When: when, Delay: time.Minute, Times: 1})
-			d := n.driver(func(o *Options) { o.Timeout = 2 * time.Second })
+			d := n.over(func(o *rest.Options) { o.Timeout = 2 * time.Second })
 			_, err := d.Ensure(t.Context(), spec(110), Consent{})
 			if made && err != nil {
 				t.Errorf("it was done, and: %v", err)

@@ -2,12 +2,10 @@ package vms
 
 import (
 	"context"
-	"log/slog"
 	"time"
-)
 
-// Token is an API token of Proxmox VE: ID is USER@REALM!NAME.
-type Token struct{ ID, Secret string }
+	"github.com/waddle-social/waddle/pkg/vms/rest"
+)
 
 // Records is where the driver keeps what it has made. It has to outlive the
 // process: a record is written before the VM is made. Errors stop what is done.
@@ -17,26 +15,15 @@ type Records interface {
 	Delete(name string) error
 }
 
-// Options is what a Driver works with. Node, Token and Records are required.
+// Options is what a Driver works with. API, Node and Records are required.
 type Options struct {
-	URL  string // of the API; default https://127.0.0.1:8006/api2/json
-	Node string // the node's name
-	// Token is asked before each request, so that a token that was rotated is used
-	// at once.
-	Token func() (Token, error)
-	// CAFile holds the certificates that the API's own is verified against, default
-	// /etc/pve/pve-root-ca.pem. It is read when a connection is made.
-	CAFile string
-	// ServerName is the name that the certificate has to hold, default Node.
-	ServerName string
-	// Fingerprint pins the certificate instead of CAFile: SHA-256 in hexadecimal, as
-	// Proxmox shows it, with or without colons.
-	Fingerprint string
-	Records     Records
+	API     *rest.Client
+	Node    string // the node's name
+	Records Records
 	// Tag marks the VMs that are ours, default "waddle".
 	Tag string
-	// Unlock removes the lock of a VM's configuration as root. Default: /usr/sbin/qm
-	// unlock. It is called for what a killed create or delete of ours left, after the
+	// Unlock removes the lock of a VM's configuration as root. Default: qm unlock.
+	// It is called for what a killed create or delete of ours left, after the
 	// record and the list of tasks have shown that it is ours.
 	Unlock func(ctx context.Context, id int) error
 	// HasBridge tells whether the host has a bridge. Without it a missing bridge is
@@ -44,10 +31,7 @@ type Options struct {
 	HasBridge func(name string) (bool, error)
 	// Seam is called with an operation name before each change; an error stops there.
 	Seam func(op string) error
-	Log  *slog.Logger // default: none
-	// Timeout bounds one request, default 60 s.
-	Timeout time.Duration
-	// Poll is the longest pause between two looks at a task or a guest, default 1 s.
+	// Poll is the longest pause between two looks at a guest, default 1 s.
 	Poll time.Duration
 	// Retry is the pause before a read is repeated, default 500 ms; it doubles.
 	Retry time.Duration
@@ -68,25 +52,17 @@ func New(o Options) (*Driver, error) {
 	switch {
 	case o.Node == "":
 		return nil, fail(KindInvalid, nil, "name the node", "cannot drive Proxmox: no node was named")
-	case o.Token == nil:
-		return nil, fail(KindInvalid, nil, "give the driver a token", "cannot drive Proxmox on %s: there is no token", o.Node)
+	case o.API == nil:
+		return nil, fail(KindInvalid, nil, "give the driver a client", "cannot drive Proxmox on %s: there is no client of its API", o.Node)
 	case o.Records == nil:
 		return nil, fail(KindInvalid, nil, "give the driver a place for its records", "cannot drive Proxmox on %s: there are no records", o.Node)
 	}
 	o = o.withDefaults()
-	a, err := newAPI(o)
-	if err != nil {
-		return nil, err
-	}
-	return &Driver{o: o, api: a, locks: newLocks(), progress: func(Event) {}}, nil
+	return &Driver{o: o, api: &api{node: o.Node, retry: o.Retry, client: o.API}, locks: newLocks(), progress: func(Event) {}}, nil
 }
 
 func (o Options) withDefaults() Options {
-	or(&o.URL, "https://127.0.0.1:8006/api2/json")
-	or(&o.CAFile, "/etc/pve/pve-root-ca.pem")
-	or(&o.ServerName, o.Node)
 	or(&o.Tag, "waddle")
-	or(&o.Timeout, time.Minute)
 	or(&o.Poll, time.Second)
 	or(&o.Retry, 500*time.Millisecond)
 	if o.Unlock == nil {
@@ -97,9 +73,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Seam == nil {
 		o.Seam = func(string) error { return nil }
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return o
 }
@@ -127,9 +100,6 @@ func (d *Driver) WithProgress(f func(Event)) *Driver {
 	with.progress = f
 	return &with
 }
-
-// Close ends the idle connections.
-func (d *Driver) Close() { d.api.client.Close() }
 
 // op announces a change to the seam.
 func (d *Driver) op(name string) error { return d.o.Seam("vms:" + name) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // TestANodeThatLosesPowerAtAnyMomentIsFinishedByTheNextRun cuts the node's power in the
@@ -62,8 +63,7 @@ func (n *node) powerCut(op string, after time.Duration, o pve.Options, unlocked 
 	}
 	var once sync.Once
 	var off sync.WaitGroup
-	d := n.driver(func(o *Options) {
-		o.Timeout = time.Second
+	d := n.reached(func(o *rest.Options) { o.Timeout = time.Second }, func(o *Options) {
 		o.Seam = func(what string) error {
 			if what == op {
 				once.Do(func() {

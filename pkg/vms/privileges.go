@@ -5,8 +5,8 @@ type Privilege struct {
 	Path string // of the ACL, with propagation: /vms, /storage, /sdn/zones or /
 	Name string // of the privilege
 	For  string // what cannot be done without it
-	// Startup: only a Spec with Startup needs it.
-	Startup bool
+	// Beside: only a Spec with Startup, or Clone, needs it.
+	Beside bool
 }
 
 // Privileges are those that the driver's calls need, and no more.
@@ -14,7 +14,7 @@ func Privileges() []Privilege {
 	return []Privilege{
 		{Path: "/vms", Name: "VM.Allocate", For: "making and deleting VMs"},
 		{Path: "/vms", Name: "VM.Audit", For: "looking at VMs"},
-		{Path: "/vms", Name: "VM.Clone", For: "copying VMs"},
+		{Path: "/vms", Name: "VM.Clone", For: "copying VMs", Beside: true},
 		{Path: "/vms", Name: "VM.Config.CPU", For: "cores and CPU type"},
 		{Path: "/vms", Name: "VM.Config.CDROM", For: "the cloud-init drive"},
 		{Path: "/vms", Name: "VM.Config.Cloudinit", For: "the cloud-init drive and what is on it"},
@@ -28,6 +28,6 @@ func Privileges() []Privilege {
 		{Path: "/vms", Name: "VM.Snapshot", For: "snapshots"},
 		{Path: "/storage", Name: "Datastore.AllocateSpace", For: "disks, and reading images"},
 		{Path: "/sdn/zones", Name: "SDN.Use", For: "connecting cards to bridges"},
-		{Path: "/", Name: "Sys.Modify", For: "the order in which VMs start", Startup: true},
+		{Path: "/", Name: "Sys.Modify", For: "the order in which VMs start", Beside: true},
 	}
 }

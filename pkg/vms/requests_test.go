@@ -49,20 +49,15 @@ var harms = []harm{say500, say502, cut, done500, done502, doneCut}
 
 var errCut = errors.New("connection reset by peer")
 
-// onWire puts a wire between a driver and its node.
-func onWire(t testing.TB, d *Driver, h func(int, *http.Request) harm) *wire {
-	t.Helper()
-	w := &wire{harm: h}
-	o, err := d.o.connection()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Wrap = func(next http.RoundTripper) http.RoundTripper {
-		w.next = next
-		return w
-	}
-	d.api.client = rest.New(o)
+func newWire(t testing.TB) *wire {
+	w := &wire{}
 	t.Cleanup(func() { checkRequests(t, w.requests()) })
+	return w
+}
+
+// between puts the wire between a driver and its node: rest.Options.Wrap.
+func (w *wire) between(next http.RoundTripper) http.RoundTripper {
+	w.next = next
 	return w
 }
 

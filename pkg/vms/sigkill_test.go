@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 const childOrder = "WADDLE_VMS_TEST_ORDER" // the path of an order
@@ -42,7 +43,7 @@ func TestMain(m *testing.M) {
 // order is what a child process does: make three VMs, and die.
 type order struct {
 	URL, CAFile, Records string
-	Token                Token
+	Token                string
 	Die                  int           // before the operation with this number, from 1; 0 lives
 	After                time.Duration // so long after it has been begun instead
 }
@@ -60,8 +61,8 @@ func obey(path string) error {
 	}
 	var ops atomic.Int64
 	d, err := New(Options{
-		URL: o.URL, CAFile: o.CAFile, Node: "pve", Records: &fileRecords{path: o.Records}, Poll: 8 * time.Millisecond, Retry: time.Millisecond,
-		Token: func() (Token, error) { return o.Token, nil },
+		Node: "pve", Records: &fileRecords{path: o.Records}, Poll: 8 * time.Millisecond, Retry: time.Millisecond,
+		API: rest.New(rest.Options{URL: o.URL, ServerName: "pve", CAFile: o.CAFile, Every: 8 * time.Millisecond, Token: func() (string, error) { return o.Token, nil }}),
 		Seam: func(string) error {
 			if int(ops.Add(1)) == o.Die {
 				if o.After > 0 {

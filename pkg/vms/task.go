@@ -72,15 +72,15 @@ func (d *Driver) tasks(ctx context.Context, id int, kind string) ([]taskInfo, er
 	if kind != "" {
 		q.Set("typefilter", kind)
 	}
-	token, err := d.o.token()
+	user, err := d.api.client.TokenID()
 	if err != nil {
-		return nil, err
+		return nil, d.api.explain(ctx, err)
 	}
 	var all []taskInfo
 	if err := d.api.get(ctx, d.api.nodePath("/tasks?"+q.Encode()), &all); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(t taskInfo) bool { return t.User != token.ID }), nil
+	return slices.DeleteFunc(all, func(t taskInfo) bool { return t.User != user }), nil
 }
 
 const lost = 3 // how often a write that got no answer is looked for

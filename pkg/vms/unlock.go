@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const qm = "/usr/sbin/qm"
+const qm = "qm" // on the daemon's PATH: /usr/sbin/qm
 
 // qmUnlock runs qm on the host. It is the one thing that is not done through the
 // API: only root may do it, and a token never is.

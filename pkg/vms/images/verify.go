@@ -14,7 +14,7 @@ type ChecksumError struct {
 func (e *ChecksumError) Error() string {
 	s := fmt.Sprintf("cannot use the image %s from %s: its %s is %s, it has to be %s", e.Image, e.URL, e.Algorithm, short(e.Got), short(e.Want))
 	if e.Recorded {
-		return s + ", that of its first download; if the factory made it anew and you trust it, forget the recorded checksum with: waddle image prune --forget " + e.Image
+		return s + ", that of its first download"
 	}
 	return s + ": the pinned checksum or the address is wrong, or somebody changed the image; compare it with SHA512SUMS beside the image"
 }

@@ -19,7 +19,6 @@ type Options struct {
 	URL        string                 // of the API: https://127.0.0.1:8006/api2/json
 	ServerName string                 // that the certificate must be good for; default: the URL's host
 	CAFile     string                 // PEM certificates that the node's is checked against, /etc/pve/pve-root-ca.pem
-	Pin        []byte                 // the node's certificate itself, instead of CAFile; see ParsePin
 	Token      func() (string, error) // USER@REALM!NAME=SECRET, asked for each request; see TokenFile
 	Timeout    time.Duration          // of one request, default 60 s; an upload has its context's
 	Every      time.Duration          // the longest pause between two looks at a task, default 500 ms
@@ -63,6 +62,15 @@ func New(o Options) *Client {
 	c.http = &http.Client{Transport: t}
 	c.pve = proxmox.NewClient(o.URL, proxmox.WithUserAgent(agent), proxmox.WithHTTPClient(c.http))
 	return c
+}
+
+// URL is where the API is.
+func (c *Client) URL() string { return c.o.URL }
+
+// TokenID is the part of the token that is no secret, USER@REALM!NAME: what the node's tasks name who started them.
+func (c *Client) TokenID() (string, error) {
+	token, err := c.o.Token()
+	return TokenID(token), err
 }
 
 // Close gives up the connections that wait for another request.

@@ -30,9 +30,6 @@ func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, erro
 		if cut(err) {
 			return nil, fmt.Errorf("the TLS handshake came to no end: %w", err)
 		}
-		if c.o.Pin != nil {
-			return nil, &TrustError{Err: err}
-		}
 		return nil, &TrustError{CAFile: c.o.CAFile, Err: err}
 	}
 	return secure, nil

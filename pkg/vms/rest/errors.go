@@ -39,14 +39,11 @@ func (e *AskError) Unwrap() error { return e.Err }
 
 // TrustError is a node whose certificate could not be verified, so that nothing was sent to it.
 type TrustError struct {
-	CAFile string // empty when the certificate is pinned
+	CAFile string
 	Err    error
 }
 
 func (e *TrustError) Error() string {
-	if e.CAFile == "" {
-		return fmt.Sprintf("the node's certificate cannot be verified: %v", e.Err)
-	}
 	return fmt.Sprintf("the node's certificate cannot be verified with %s: %v", e.CAFile, e.Err)
 }
 

@@ -1,53 +1,14 @@
 package rest_test
 
 import (
-	"crypto/sha256"
-	"encoding/pem"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
-
-func TestAPinStandsForTheCAAndAnotherCertificateIsSentNothing(t *testing.T) {
-	var asked atomic.Int32
-	_, o := node(t, func(rw http.ResponseWriter, _ *http.Request) { asked.Add(1); answer(rw, nil) })
-	raw, err := os.ReadFile(o.CAFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(raw)
-	right := strings.ToUpper(strings.ReplaceAll(fmt.Sprintf("% x", sha256.Sum256(block.Bytes)), " ", ":"))
-	for text, trusted := range map[string]bool{right: true, strings.ReplaceAll(right, ":", ""): true, strings.Repeat("AB", 32): false} {
-		with := *o
-		with.CAFile, with.ServerName = "/nowhere", "another"
-		if with.Pin, err = rest.ParsePin(text); err != nil {
-			t.Fatal(err)
-		}
-		c := rest.New(with)
-		before := asked.Load()
-		err := c.Do(t.Context(), "GET", "/x", nil, nil)
-		if trusted && (err != nil || asked.Load() == before) {
-			t.Errorf("%s: %v", text, err)
-		}
-		var trust *rest.TrustError
-		if !trusted && (!errors.As(err, &trust) || asked.Load() != before || !strings.Contains(err.Error(), strings.ToLower(strings.ReplaceAll(right, ":", "")))) {
-			t.Errorf("%s: %v", text, err)
-		}
-		c.Close()
-	}
-	for _, text := range []string{"", "AB", strings.Repeat("XY", 32), right + ":00"} {
-		if pin, err := rest.ParsePin(text); err == nil {
-			t.Errorf("%q is a pin: %x", text, pin)
-		}
-	}
-}
 
 func TestTheCAIsReadAtEachNewConnection(t *testing.T) {
 	c, o := node(t, func(rw http.ResponseWriter, r *http.Request) { rw.Header().Set("Connection", "close"); answer(rw, nil) })
