@@ -1601,6 +1601,11 @@ type ImagePruneRequest struct {
 	//
 	// Example: false
 	All bool `json:"all,omitempty,omitzero"`
+
+	// Forget The name of one image, as `GET /v1/images` says it, of which nothing is to be kept, not even its checksum.
+	//
+	// Example: talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2
+	Forget string `json:"forget,omitempty,omitzero"`
 }
 
 // Link One link of the host.
@@ -4458,7 +4463,8 @@ type ClientInterface interface {
 
 	// PostImagePruneWithBody Remove images that no VM is being made of
 	//
-	// Those that waddle brought, except the platform's own unless `all` is set.
+	// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+	// checksum too: the next download of a Talos image may then be another one than the first was.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4467,7 +4473,8 @@ type ClientInterface interface {
 
 	// PostImagePrune Remove images that no VM is being made of
 	//
-	// Those that waddle brought, except the platform's own unless `all` is set.
+	// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+	// checksum too: the next download of a Talos image may then be another one than the first was.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4984,7 +4991,7 @@ type ClientInterface interface {
 
 	// PostVMSnapshotWithBody Take a snapshot
 	//
-	// With `memory` the guest goes on where it was after a rollback.
+	// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4993,7 +5000,7 @@ type ClientInterface interface {
 
 	// PostVMSnapshot Take a snapshot
 	//
-	// With `memory` the guest goes on where it was after a rollback.
+	// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5009,7 +5016,8 @@ type ClientInterface interface {
 
 	// PostVMRollbackWithBody Take a virtual machine back to a snapshot
 	//
-	// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+	// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+	// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -5018,7 +5026,8 @@ type ClientInterface interface {
 
 	// PostVMRollback Take a virtual machine back to a snapshot
 	//
-	// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+	// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+	// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5446,7 +5455,8 @@ func (c *Client) ListImages(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // PostImagePruneWithBody Remove images that no VM is being made of
 //
-// Those that waddle brought, except the platform's own unless `all` is set.
+// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+// checksum too: the next download of a Talos image may then be another one than the first was.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5465,7 +5475,8 @@ func (c *Client) PostImagePruneWithBody(ctx context.Context, params *PostImagePr
 
 // PostImagePrune Remove images that no VM is being made of
 //
-// Those that waddle brought, except the platform's own unless `all` is set.
+// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+// checksum too: the next download of a Talos image may then be another one than the first was.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6602,7 +6613,7 @@ func (c *Client) PostVMRecreate(ctx context.Context, vm VMParam, params *PostVMR
 
 // PostVMSnapshotWithBody Take a snapshot
 //
-// With `memory` the guest goes on where it was after a rollback.
+// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6621,7 +6632,7 @@ func (c *Client) PostVMSnapshotWithBody(ctx context.Context, vm VMParam, params 
 
 // PostVMSnapshot Take a snapshot
 //
-// With `memory` the guest goes on where it was after a rollback.
+// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6657,7 +6668,8 @@ func (c *Client) DeleteVMSnapshot(ctx context.Context, vm VMParam, snapshot VMSn
 
 // PostVMRollbackWithBody Take a virtual machine back to a snapshot
 //
-// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6676,7 +6688,8 @@ func (c *Client) PostVMRollbackWithBody(ctx context.Context, vm VMParam, snapsho
 
 // PostVMRollback Take a virtual machine back to a snapshot
 //
-// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10592,7 +10605,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostImagePruneWithBodyWithResponse Remove images that no VM is being made of
 	//
-	// Those that waddle brought, except the platform's own unless `all` is set.
+	// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+	// checksum too: the next download of a Talos image may then be another one than the first was.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10601,7 +10615,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostImagePruneWithResponse Remove images that no VM is being made of
 	//
-	// Those that waddle brought, except the platform's own unless `all` is set.
+	// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+	// checksum too: the next download of a Talos image may then be another one than the first was.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11188,7 +11203,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostVMSnapshotWithBodyWithResponse Take a snapshot
 	//
-	// With `memory` the guest goes on where it was after a rollback.
+	// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11197,7 +11212,7 @@ type ClientWithResponsesInterface interface {
 
 	// PostVMSnapshotWithResponse Take a snapshot
 	//
-	// With `memory` the guest goes on where it was after a rollback.
+	// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11215,7 +11230,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostVMRollbackWithBodyWithResponse Take a virtual machine back to a snapshot
 	//
-	// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+	// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+	// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11224,7 +11240,8 @@ type ClientWithResponsesInterface interface {
 
 	// PostVMRollbackWithResponse Take a virtual machine back to a snapshot
 	//
-	// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+	// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+	// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19413,7 +19430,8 @@ func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, reqEdi
 
 // PostImagePruneWithBodyWithResponse Remove images that no VM is being made of
 //
-// Those that waddle brought, except the platform's own unless `all` is set.
+// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+// checksum too: the next download of a Talos image may then be another one than the first was.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -19428,7 +19446,8 @@ func (c *ClientWithResponses) PostImagePruneWithBodyWithResponse(ctx context.Con
 
 // PostImagePruneWithResponse Remove images that no VM is being made of
 //
-// Those that waddle brought, except the platform's own unless `all` is set.
+// Those that waddle brought, except the platform's own unless `all` is set. With `forget` that one alone, and its
+// checksum too: the next download of a Talos image may then be another one than the first was.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20387,7 +20406,7 @@ func (c *ClientWithResponses) PostVMRecreateWithResponse(ctx context.Context, vm
 
 // PostVMSnapshotWithBodyWithResponse Take a snapshot
 //
-// With `memory` the guest goes on where it was after a rollback.
+// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20402,7 +20421,7 @@ func (c *ClientWithResponses) PostVMSnapshotWithBodyWithResponse(ctx context.Con
 
 // PostVMSnapshotWithResponse Take a snapshot
 //
-// With `memory` the guest goes on where it was after a rollback.
+// With `memory` the guest goes on where it was after a rollback. A name that a snapshot of the VM has is a conflict.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20432,7 +20451,8 @@ func (c *ClientWithResponses) DeleteVMSnapshotWithResponse(ctx context.Context, 
 
 // PostVMRollbackWithBodyWithResponse Take a virtual machine back to a snapshot
 //
-// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -20447,7 +20467,8 @@ func (c *ClientWithResponses) PostVMRollbackWithBodyWithResponse(ctx context.Con
 
 // PostVMRollbackWithResponse Take a virtual machine back to a snapshot
 //
-// What was written since is lost. On ZFS only the newest snapshot can be gone back to.
+// What was written since is lost. On ZFS only the newest snapshot can be gone back to. A node of a cluster that
+// was bootstrapped is refused: a member of etcd that forgets what it agreed to breaks what the others hold.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

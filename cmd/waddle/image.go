@@ -71,18 +71,29 @@ func newImagePull(a *app) *cobra.Command {
 func newImagePrune(a *app) *cobra.Command {
 	var k consent
 	var all bool
+	var forget string
 	c := &cobra.Command{
 		Use: "prune", Short: "Remove images that are not needed",
 		Long: `Removes the images that waddle brought, except the two that the platform document names, or
-with --all these too. An image of which a VM is being made stays, and what others brought.`,
-		Example: "  waddle image prune",
+with --all these too. An image of which a VM is being made stays, and what others brought.
+
+With --forget that image alone is removed, and the checksum of its first download with it: for a
+Talos image that the factory made anew, when you trust it.`,
+		Example: "  waddle image prune\n  waddle image prune --forget talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := a.agreeTo(cmd.Context(), k, "Remove images that are not needed?"); err != nil {
+			if all && forget != "" {
+				return usagef("ask for one after the other", "--all removes what is not needed, --forget one image")
+			}
+			question := "Remove images that are not needed?"
+			if forget != "" {
+				question = fmt.Sprintf("Forget the image %s, its checksum included? What is downloaded next is taken for it.", forget)
+			}
+			if err := a.agreeTo(cmd.Context(), k, question); err != nil {
 				return err
 			}
 			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostImagePruneWithResponse(ctx, &client.PostImagePruneParams{IdempotencyKey: &key}, client.ImagePruneRequest{All: all})
+				r, err := c.PostImagePruneWithResponse(ctx, &client.PostImagePruneParams{IdempotencyKey: &key}, client.ImagePruneRequest{All: all, Forget: forget})
 				if err != nil {
 					return nil, nil, "", fmt.Errorf("cannot remove images: %w", err)
 				}
@@ -91,6 +102,7 @@ with --all these too. An image of which a VM is being made stays, and what other
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "the platform's own too")
+	c.Flags().StringVar(&forget, "forget", "", "this image alone, and its checksum")
 	yesFlag(c, &k)
 	detachFlag(c, &k)
 	return c

@@ -176,6 +176,6 @@ func (x act) quorum(ctx context.Context, verb string) error {
 	if !member {
 		return nil
 	}
-	return problem.New(problem.Conflict, "to replace a node, take it out of the cluster first; to change it in place: waddle vm reboot "+x.name,
+	return problem.New(problem.Conflict, "to change it in place: waddle vm reboot "+x.name+"; to replace it, take it out of the cluster first, and the gate back for as long: waddle phase ack 4 "+bootstrapStep+" --withdraw",
 		"cannot %s VM %s: %s", verb, x.name, why)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/problem"
@@ -55,7 +56,8 @@ func (x act) deleteSnapshot(ctx context.Context) (engine.Step, error) {
 }
 
 func (x act) rollback(ctx context.Context) (engine.Step, error) {
-	if _, err := x.known(); err != nil {
+	rec, err := x.known()
+	if err != nil {
 		return engine.Step{}, err
 	}
 	// A member of etcd that forgets what it has agreed to may break what the others hold.
@@ -71,8 +73,23 @@ func (x act) rollback(ctx context.Context) (engine.Step, error) {
 		return engine.Step{}, problem.New(problem.NotFound, "list them with: waddle vm snapshot ls "+x.name, "VM %s has no snapshot %q", x.name, x.a.Snapshot)
 	}
 	step := once("VM "+x.name, "as in the snapshot "+x.a.Snapshot, func(ctx context.Context, run *engine.Run) error {
-		return refused(x.with(run).Rollback(ctx, x.name, x.a.Snapshot, x.a.Start))
+		if err := x.with(run).Rollback(ctx, x.name, x.a.Snapshot, x.a.Start); err != nil {
+			return refused(err)
+		}
+		return x.leftOff(ctx, rec.ID)
 	})
 	step.Title = fmt.Sprintf("Take %s back to the snapshot %s", x.name, x.a.Snapshot)
 	return step, nil
+}
+
+// leftOff: a VM that a rollback leaves off is to stay so, unless its start was asked for.
+func (x act) leftOff(ctx context.Context, id int) error {
+	v, err := x.now(ctx, id)
+	if err != nil {
+		return err
+	}
+	if v != nil && v.Status == "stopped" && !x.a.Start {
+		return x.s.records.keepOff(x.name, Off{By: x.a.By, At: time.Now().UTC()})
+	}
+	return x.s.records.keepOn(x.name)
 }

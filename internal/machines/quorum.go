@@ -8,7 +8,7 @@ import (
 
 // Quorum knows which VMs etcd's majority stands on.
 type Quorum interface {
-	// Member tells whether the VM of that name is such a one, and why.
+	// Member tells whether the VM of waddle's with that name is such a one, and why.
 	Member(ctx context.Context, p *platform.Platform, name string) (why string, is bool)
 }
 
@@ -16,7 +16,8 @@ type Quorum interface {
 const bootstrapStep = "talos.bootstrap"
 
 // Gates is Quorum by what is known before there is a client of the cluster: once the
-// first node was bootstrapped, every node of the platform is a member.
+// first node was bootstrapped, every VM of waddle's but the Teleport VM is a member,
+// also one that is no longer in the platform document.
 type Gates struct {
 	// Passed tells whether a gate was acknowledged.
 	Passed func(step string) bool
@@ -24,15 +25,10 @@ type Gates struct {
 
 // Member implements Quorum.
 func (g Gates) Member(_ context.Context, p *platform.Platform, name string) (string, bool) {
-	if !g.Passed(bootstrapStep) {
+	if name == string(p.Spec.VMs.Teleport.Name) || !g.Passed(bootstrapStep) {
 		return "", false
 	}
-	for _, node := range p.Spec.VMs.Nodes {
-		if string(node.Name) == name {
-			return "the cluster has been bootstrapped, and etcd has a member on this node", true
-		}
-	}
-	return "", false
+	return "the cluster has been bootstrapped, and etcd has a member on this node", true
 }
 
 // nobody is Quorum where nothing is known.

@@ -14,6 +14,9 @@ import (
 	"github.com/waddle-social/waddle/internal/platform"
 )
 
+// snippetMode keeps what a snippet holds from everybody but root.
+const snippetMode = 0o600
+
 // snippet is a part of a VM's cloud-init drive. Its name holds a hash of its content:
 // Proxmox compares names alone.
 type snippet struct {
@@ -71,14 +74,20 @@ func quoted(list []string) string {
 	return strings.Join(all, ", ")
 }
 
-// missing returns the snippets that are not in the directory as they should be.
+// missing returns the snippets that are not in the directory as they should be, and
+// for root alone.
 func missing(dir string, want []snippet) (absent []snippet, err error) {
 	for _, s := range want {
-		is, err := os.ReadFile(filepath.Join(dir, s.name))
+		path := filepath.Join(dir, s.name)
+		is, err := os.ReadFile(path)
+		var info fs.FileInfo
+		if err == nil {
+			info, err = os.Stat(path)
+		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("cannot read a cloud-init snippet: %w", err)
 		}
-		if err != nil || string(is) != s.text {
+		if err != nil || string(is) != s.text || info.Mode().Perm() != snippetMode {
 			absent = append(absent, s)
 		}
 	}
@@ -94,7 +103,7 @@ func (s *Service) write(dir string, all []snippet) error {
 		}
 		err := os.MkdirAll(dir, 0o755)
 		if err == nil {
-			err = renameio.WriteFile(filepath.Join(dir, snip.name), []byte(snip.text), 0o600)
+			err = renameio.WriteFile(filepath.Join(dir, snip.name), []byte(snip.text), snippetMode)
 		}
 		if err != nil {
 			return fmt.Errorf("cannot write a cloud-init snippet: %w", err)

@@ -117,7 +117,9 @@ func (s *Service) look(ctx context.Context, driver *vms.Driver, spec vms.Spec) (
 	for _, n := range f.Notes {
 		r.Notes = append(r.Notes, spec.Name+": "+n)
 	}
-	if f.Exists && !f.Running && len(f.With(vms.EffectCreate)) == 0 {
+	// Of one whose making was interrupted the driver has said it.
+	said := slices.ContainsFunc(f.Differences, func(d vms.Difference) bool { return d.Object == "power" })
+	if f.Exists && !f.Running && !said && len(f.With(vms.EffectCreate)) == 0 {
 		off, onPurpose, err := s.records.off(spec.Name)
 		switch {
 		case err != nil:
@@ -201,7 +203,7 @@ func (x set) lookSnippets() ([]engine.Difference, error) {
 	absent, err := missing(dir, x.snippets)
 	var out []engine.Difference
 	for _, s := range absent {
-		out = append(out, engine.Difference{Kind: engine.Create, Object: "file " + dir + "/" + s.name, Want: s.text})
+		out = append(out, engine.Difference{Kind: engine.Create, Object: "file " + dir + "/" + s.name, Want: fmt.Sprintf("%d bytes, for root alone", len(s.text))})
 	}
 	return out, err
 }

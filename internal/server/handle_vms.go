@@ -118,7 +118,11 @@ func (h handlers) PostImagePull(ctx context.Context, req api.PostImagePullReques
 }
 
 func (h handlers) PostImagePrune(ctx context.Context, req api.PostImagePruneRequestObject) (api.PostImagePruneResponseObject, error) {
-	return h.act(ctx, req.Params.Wait, machines.ImagePrune, "images", machines.Args{Force: req.Body != nil && req.Body.All})
+	var a machines.Args
+	if req.Body != nil {
+		a.Force, a.Forget = req.Body.All, req.Body.Forget
+	}
+	return h.act(ctx, req.Params.Wait, machines.ImagePrune, "images", a)
 }
 
 // VisitPostVMPowerResponse writes the answer.

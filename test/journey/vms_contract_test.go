@@ -68,6 +68,7 @@ func (x *exchanges) machines() {
 	x.both("POST", "/v1/images/debian/pull", "")
 	c.do("POST", "/v1/images/moon/pull", "").problem(404, "not_found")
 	x.both("POST", "/v1/images/prune", `{"all":true}`)
+	c.do("POST", "/v1/images/prune", `{"forget":"moon.qcow2"}`).problem(404, "not_found")
 	c.do("POST", "/v1/phases/2/run?wait=2m", "").want(200)
 	for _, path := range []string{"/v1/vms", "/v1/vms/teleport", "/v1/images"} {
 		c.do("GET", path, "").want(200)
@@ -75,7 +76,10 @@ func (x *exchanges) machines() {
 	for _, action := range []string{"stop", "start", "reboot", "shutdown", "start"} {
 		x.both("POST", "/v1/vms/teleport/power", `{"action":"`+action+`"}`)
 	}
-	x.both("POST", "/v1/vms/teleport/snapshots", `{"name":"daily"}`)
+	x.finished(c.do("POST", "/v1/vms/teleport/snapshots", `{"name":"daily"}`).want(202).operation().ID)
+	c.do("POST", "/v1/vms/teleport/snapshots", `{"name":"daily"}`).problem(409, "conflict") // it would be an old one
+	c.do("DELETE", "/v1/vms/teleport/snapshots/daily?wait=1m", "").want(200)
+	c.do("POST", "/v1/vms/teleport/snapshots?wait=1m", `{"name":"daily"}`).want(200)
 	x.both("POST", "/v1/vms/teleport/snapshots/daily/rollback", `{"start":true}`)
 	x.both("DELETE", "/v1/vms/teleport/snapshots/daily", "")
 	x.both("POST", "/v1/vms/teleport/recreate", `{"confirm":"teleport"}`)

@@ -1601,6 +1601,11 @@ type ImagePruneRequest struct {
 	//
 	// Example: false
 	All bool `json:"all,omitempty,omitzero"`
+
+	// Forget The name of one image, as `GET /v1/images` says it, of which nothing is to be kept, not even its checksum.
+	//
+	// Example: talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2
+	Forget string `json:"forget,omitempty,omitzero"`
 }
 
 // Link One link of the host.
