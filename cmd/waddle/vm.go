@@ -85,7 +85,8 @@ func newVMConsole(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "console VM", Short: "Say where a virtual machine's console is",
 		Long: `Prints the page of Proxmox's web interface with the VM's console. It asks for a login there:
-an API token cannot open a console.`,
+an API token cannot open a console. The address is the host's own: from elsewhere
+ssh -L 8006:127.0.0.1:8006 HOST, or the name that Teleport publishes it under.`,
 		Example:           "  waddle vm console teleport",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeVMs,
