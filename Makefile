@@ -36,8 +36,8 @@ generate: ## everything that is generated; commit what it changes
 	scripts/need go
 	$(GO) generate ./...
 
-lab: build ## the lab with the example platform applied as far as phase 1, and the proof
-	scripts/need iptables nft ip nsenter
+lab: build ## the lab with the example platform applied as far as its four VMs, and the proof
+	scripts/need iptables nft ip nsenter curl jq
 	CGO_ENABLED=0 $(GO) build -trimpath -tags lab -ldflags '$(LDFLAGS)' -o bin/lab/ ./cmd/waddled # with stand-ins for ZFS and the iSCSI target
 	test/lab.sh $(LAB)
 

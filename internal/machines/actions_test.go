@@ -137,19 +137,19 @@ func TestTwoWhoMakeAVMAnewAtOnceMakeItAnewOnce(t *testing.T) {
 	}
 }
 
-func TestAMakingAnewThatIsKilledAnywhereEndsInOneNewVM(t *testing.T) {
-	kills := 0
+func TestAMakingAnewThatIsStoppedAnywhereEndsInOneNewVM(t *testing.T) {
+	b := newBench(t)
+	b.made(teleport)
+	stops := 0
 	for n := 1; ; n++ {
-		b := newBench(t)
-		b.made(teleport)
 		old := b.record(teleport).UUID
 		action, err := b.Prepare(t.Context(), VMRecreate, teleport, Args{})
 		b.must(err)
-		count, killed := 0, false
+		count, stopped := 0, false
 		b.seam = func(op string) error {
 			if count++; count == n {
-				killed = true
-				return errors.New("killed at " + op)
+				stopped = true
+				return errors.New("stopped at " + op)
 			}
 			return nil
 		}
@@ -161,21 +161,21 @@ func TestAMakingAnewThatIsKilledAnywhereEndsInOneNewVM(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := b.carryOut(step); err != nil {
-			t.Errorf("killed at side effect %d, the second run: %v", n, err)
+			t.Errorf("stopped at side effect %d, the second run: %v", n, err)
 		}
 		on := b.on()
 		if b.record(teleport).UUID == old || strings.Count(on, teleport) != 1 || !strings.Contains(on, "running") || !strings.Contains(on, b.record(teleport).UUID) {
-			t.Errorf("killed at side effect %d: there is %s, the record is %+v", n, on, b.record(teleport))
+			t.Errorf("stopped at side effect %d: there is %s, the record is %+v", n, on, b.record(teleport))
 		}
-		if !killed {
+		if !stopped {
 			break
 		}
-		kills++
+		stops++
 	}
-	if kills < 8 {
-		t.Errorf("a delete and a create have more than %d side effects", kills)
+	if stops < 8 {
+		t.Errorf("a delete and a create have more than %d side effects", stops)
 	}
-	t.Logf("killed at each of %d side effects", kills)
+	t.Logf("stopped at each of %d side effects", stops)
 }
 
 func TestAStopThatFailsChangesNothingOfWhatIsToBe(t *testing.T) {

@@ -69,6 +69,7 @@ func newBench(t *testing.T) *bench {
 		StorageCfg: filepath.Join(dir, "storage.cfg"), HTTP: internet, HasBridge: func(string) (bool, error) { return true, nil },
 		Platform: func() (*platform.Platform, string, error) { return b.p, "r1", nil },
 		Seam:     func(op string) error { return b.seam(op) },
+		Poll:     4 * time.Millisecond,
 		Quorum:   Gates{Passed: func(step string) bool { return b.etcd && step == bootstrapStep }},
 	})
 	return b

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/proxmox"
@@ -30,7 +31,8 @@ type Options struct {
 
 	// For tests; the zero values are where things are on a Proxmox host.
 	URL, CAFile, TokenFile, StorageCfg string
-	HTTP                               *http.Client // to the Image Factory and for downloads
+	HTTP                               *http.Client  // to the Image Factory and for downloads
+	Poll                               time.Duration // between looks at a task, and before a read is repeated; 0: the drivers' own
 	HasBridge                          func(name string) (bool, error)
 	Quorum                             Quorum // nil: what the acknowledged gates of phase 4 say
 }
@@ -85,8 +87,8 @@ func (s *Service) drivers(p *platform.Platform) (*vms.Driver, *images.Cache, err
 	if s.driver != nil && s.made == of {
 		return s.driver, s.cache, nil
 	}
-	client := rest.New(rest.Options{URL: s.o.URL, ServerName: string(h.Node), CAFile: s.o.CAFile, Token: s.token, Log: s.o.Log})
-	driver, err := vms.New(vms.Options{API: client, Node: string(h.Node), Records: s.records, HasBridge: s.o.HasBridge, Seam: s.o.Seam})
+	client := rest.New(rest.Options{URL: s.o.URL, ServerName: string(h.Node), CAFile: s.o.CAFile, Token: s.token, Every: s.o.Poll, Log: s.o.Log})
+	driver, err := vms.New(vms.Options{API: client, Node: string(h.Node), Records: s.records, HasBridge: s.o.HasBridge, Seam: s.o.Seam, Poll: s.o.Poll, Retry: s.o.Poll})
 	if err != nil {
 		return nil, nil, refused(err)
 	}

@@ -149,10 +149,16 @@ func TestTwoWhoApplyAtOnceMakeEachVMOnce(t *testing.T) {
 	if on := b.on(); strings.Count(on, "waddle-cp-") != 3 || strings.Count(on, "running") != 3 {
 		t.Errorf("there are\n%s", on)
 	}
-	var tasks []struct{ Type, ID string }
+	var tasks []struct{ ID, Status string }
 	b.must(json.Unmarshal(b.byHand("GET", "/nodes/pve/tasks?source=all&typefilter=qmcreate"), &tasks))
-	if len(tasks) != 3 {
-		t.Errorf("three VMs were made with %d creates: %+v", len(tasks), tasks)
+	made := map[string]int{}
+	for _, task := range tasks {
+		if task.Status == "OK" { // one that waited too long for a lock is tried again
+			made[task.ID]++
+		}
+	}
+	if fmt.Sprint(made) != "map[110:1 111:1 112:1]" {
+		t.Errorf("the VMs were made so often: %v of %+v", made, tasks)
 	}
 }
 
