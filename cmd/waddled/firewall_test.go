@@ -148,6 +148,18 @@ func TestTheConsole(t *testing.T) {
 			t.Error("the end did not close the host")
 		}
 	})
+	t.Run("boot without iptables closes the host, and the next load with it takes that back", func(t *testing.T) {
+		c := *c
+		c.t = t
+		sealed := func() bool { return strings.Contains(c.do("nft", "list", "ruleset"), "table inet waddle-closed") }
+		out, err := c.try(append([]string{"env", "PATH=/nowhere"}, c.firewall("firewall", "load")...)...)
+		if err == nil || !strings.Contains(out, "cannot find ") || !strings.Contains(out, "THE HOST IS CLOSED WITHOUT THEM") || !sealed() {
+			t.Errorf("closed: %t, %v\n%s", sealed(), err, out)
+		}
+		if out, err := c.try(c.firewall("firewall", "load")...); err == nil || !c.has(closed) || sealed() {
+			t.Errorf("the state is damaged still, so the built-in lockdown: %v, closed %t\n%s", err, sealed(), out)
+		}
+	})
 	t.Run("the platform's own lockdown and SSH port are taken where they can be read", func(t *testing.T) {
 		c := *c
 		c.t = t

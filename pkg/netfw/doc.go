@@ -8,6 +8,7 @@
 //   - the chains WADDLE-INPUT and WADDLE-FORWARD (filter, both families) and
 //     WADDLE-POSTROUTING (nat, IPv4), and one jump to each,
 //   - the nftables table bridge waddle, which pins source addresses to VMs' ports,
+//   - the nftables table inet waddle-closed, where nothing else could be loaded,
 //   - net.ipv4.ip_forward,
 //
 // and on disk the files /etc/network/interfaces.d/waddle,
@@ -27,6 +28,7 @@
 // ruleset generation is that of the last look.
 //
 // Beside them LoadRules swaps whole rule sets in the kernel and touches no file,
+// Close closes the host where that is not possible,
 // ParseRules reads a rule file back, BuiltinLockdown is for when there is none to
 // read, and Decide says what a rule set does with a packet without sending it.
 package netfw

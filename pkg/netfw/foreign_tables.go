@@ -23,7 +23,7 @@ func droppingTables() ([]string, error) {
 	}
 	var out []string
 	for _, c := range chains {
-		if isOfIPTables(c.Table) || !filters(c) {
+		if isOfIPTables(c.Table) || c.Table.Name == closedTable || !filters(c) {
 			continue
 		}
 		drops, err := canDrop(conn, chains, c)

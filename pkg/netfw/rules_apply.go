@@ -82,7 +82,7 @@ func (d *Driver) load(ctx context.Context, t *tools, inputs map[Family]string, p
 	}
 	if err == nil {
 		d.log.Info("firewall rules loaded")
-		return nil
+		return d.reopen()
 	}
 	// Taking back must not be cut short by the deadline that ended the load.
 	if back := d.takeBack(context.WithoutCancel(ctx), t, before); back != nil {

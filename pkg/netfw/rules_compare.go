@@ -21,6 +21,7 @@ func (d *Driver) CompareRules(ctx context.Context, set RuleSet) ([]Difference, e
 		}
 	}
 	lookPins(&f, pinsIn(set), snap.pins)
+	lookClosed(&f, snap.closed)
 	return f.Differences, nil
 }
 

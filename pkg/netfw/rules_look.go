@@ -52,6 +52,9 @@ func (d *Driver) lookRules(ctx context.Context, cfg RuleConfig) (Finding, *rules
 			return f, nil, err
 		}
 	}
+	if cfg.Parts&PartInput != 0 {
+		lookClosed(&f, snap.closed)
+	}
 	l := &rulesLook{cfg, set, boot, snap, t}
 	return f, l, d.lookOthers(ctx, &f, l)
 }

@@ -29,7 +29,7 @@ func (d *Driver) LoadRules(ctx context.Context, set RuleSet) error {
 	}
 	swap := pinSwap{want: pinsIn(set), is: snap.pins}
 	if inputs[IPv4] == "" && inputs[IPv6] == "" && !swap.needed() {
-		return nil
+		return d.reopen()
 	}
 	before := RulesBefore{Pins: capturePins(snap.pins)}
 	for _, f := range families {

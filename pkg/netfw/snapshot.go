@@ -7,6 +7,7 @@ type snapshot struct {
 	generation uint32 // 0 with the legacy flavour, which has none
 	rules      map[Family]saved
 	pins       bridgePins
+	closed     bool // by Close
 }
 
 // Ready finds the commands and lists the rules, so that a LoadRules that follows
@@ -60,6 +61,8 @@ func (d *Driver) freshSnapshot(ctx context.Context, t *tools) (*snapshot, error)
 		s.rules[f] = rules
 	}
 	var err error
-	s.pins, err = savedPins()
+	if s.pins, err = savedPins(); err == nil {
+		s.closed, err = isClosed()
+	}
 	return s, err
 }

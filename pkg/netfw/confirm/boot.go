@@ -11,7 +11,8 @@ import (
 // Boot loads the last confirmed rules, before the network is up. A pending
 // change counts as not confirmed, an emergency as over. When the state or the
 // rules are damaged it loads the built-in lockdown, and returns the
-// *DamagedError beside having loaded it. It writes nothing that it needs.
+// *DamagedError beside having loaded it; when that cannot be loaded either it
+// closes the host without rules. It writes nothing that it needs.
 func (f *Firewall) Boot(ctx context.Context) error {
 	unlock, err := f.lock(ctx, lockWait)
 	if err == nil {
@@ -47,10 +48,25 @@ func (f *Firewall) Boot(ctx context.Context) error {
 	return nil
 }
 
-// bootClosed is the last resort.
+// closer is a Loader that can close the host where it cannot load rules.
+type closer interface {
+	Close(ctx context.Context) error
+}
+
+// bootClosed is for rules that cannot be used. Where nothing can be loaded, as
+// with iptables' variants mixed, the host is closed without them.
 func (f *Firewall) bootClosed(ctx context.Context, why error) error {
 	f.log.Error("THE SAVED FIREWALL RULES CANNOT BE USED: THE BUILT-IN LOCKDOWN IS LOADED, the console is the way in", "error", why)
-	return f.load(ctx, netfw.BuiltinLockdown(), "the built-in lockdown")
+	err := f.load(ctx, netfw.BuiltinLockdown(), "the built-in lockdown")
+	c, ok := f.loader.(closer)
+	if err == nil || !ok {
+		return err
+	}
+	f.log.Error("NO FIREWALL RULES CAN BE LOADED: THE HOST IS CLOSED WITHOUT THEM, the console is the way in", "error", err)
+	if sealed := f.seam("close"); sealed != nil {
+		return errors.Join(err, sealed)
+	}
+	return errors.Join(err, c.Close(ctx))
 }
 
 // forget records what the boot has ended. It may be too early in the boot for a

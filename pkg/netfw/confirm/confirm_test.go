@@ -286,6 +286,18 @@ func TestBoot(t *testing.T) {
 	}
 }
 
+func TestABootThatCanLoadNothingClosesTheHost(t *testing.T) {
+	w := newWorld(t)
+	w.confirmed(netfw.Open) // whatever it would have been
+	w.boot, w.seam = "boot-2", failing("load")
+	if err := w.Boot(t.Context()); err == nil || !errors.Is(err, errNoSpace) {
+		t.Errorf("it says %v", err)
+	}
+	if w.kernel != "closed" {
+		t.Errorf("loaded:\n%s", w.kernel)
+	}
+}
+
 func is(p netfw.Profile) func(testing.TB) netfw.RuleSet {
 	return func(t testing.TB) netfw.RuleSet { return rulesOf(t, p) }
 }

@@ -62,6 +62,11 @@ func (w *world) LoadRules(_ context.Context, set netfw.RuleSet) error {
 	return nil
 }
 
+func (w *world) Close(context.Context) error {
+	w.kernel = "closed"
+	return nil
+}
+
 func (w *world) Arm(_ context.Context, id string, at time.Duration) (string, error) {
 	if w.refuse != nil {
 		return "", w.refuse
