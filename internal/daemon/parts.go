@@ -177,9 +177,11 @@ func (p *parts) acknowledged(step string) bool {
 }
 
 // rulesReported tells whether the reconciler has a report about a step that
-// keeps rules.
+// keeps rules, which it does not put right.
 func (p *parts) rulesReported() bool {
-	return slices.ContainsFunc(p.engine.Drift(), func(r engine.DriftReport) bool { return strings.HasPrefix(r.Step, "firewall.") })
+	return slices.ContainsFunc(p.engine.Drift(), func(r engine.DriftReport) bool {
+		return strings.HasPrefix(r.Step, "firewall.") && r.Kind != engine.DriftRepairing
+	})
 }
 
 // emergency is the lockdown that the platform wants, with an exception.

@@ -76,7 +76,7 @@ func (s *Service) asked(ctx context.Context, doc *platform.Platform, p netfw.Pro
 	if err != nil {
 		return netfw.RuleSet{}, "", refused(err)
 	}
-	return orNone(w.LiveRules), profile(w.Live, w.LiveRules), nil
+	return orNone(w.LiveRules), s.profile(w.Live, w.LiveRules), nil
 }
 
 func packetOf(s platform.Spec, q Question) (netfw.Packet, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 
+	"github.com/waddle-social/waddle/internal/phase"
 	"github.com/waddle-social/waddle/pkg/netfw"
 	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
@@ -28,7 +29,7 @@ func (s *Service) Show(ctx context.Context, rules bool) (Status, error) {
 	state, err := s.o.Truth.State(ctx)
 	out.State = state
 	if err == nil {
-		err = out.fill(ctx, s.o.Truth)
+		err = s.fill(ctx, &out)
 	}
 	var damaged *confirm.DamagedError
 	if errors.As(err, &damaged) {
@@ -42,28 +43,31 @@ func (s *Service) Show(ctx context.Context, rules bool) (Status, error) {
 	return out, err
 }
 
-func (st *Status) fill(ctx context.Context, truth *confirm.Firewall) error {
-	w, err := truth.Wanted(ctx)
+func (s *Service) fill(ctx context.Context, st *Status) error {
+	w, err := s.o.Truth.Wanted(ctx)
 	if err != nil {
 		return err
 	}
-	st.Live, st.Boot = profile(w.Live, w.LiveRules), profile(w.Boot, w.BootRules)
+	st.Live, st.Boot = s.profile(w.Live, w.LiveRules), s.profile(w.Boot, w.BootRules)
 	if w.LiveRules != nil {
 		st.Pins = w.LiveRules.Pinned()
 	}
 	return nil
 }
 
-// profile names the rules; before the first change of the profile they are
-// phase 0's.
-func profile(p netfw.Profile, rules *netfw.RuleSet) netfw.Profile {
+// profile names the rules. Before the first change of the profile they are phase
+// 0's; where the state was lost they are what they look like.
+func (s *Service) profile(p netfw.Profile, rules *netfw.RuleSet) netfw.Profile {
 	switch {
 	case p != "":
 		return p
-	case partsOf(rules)&netfw.PartInput != 0:
-		return netfw.Initial
+	case partsOf(rules)&netfw.PartInput == 0:
+		return None
 	}
-	return None
+	if doc, err := s.o.Platform(); err == nil {
+		return phase.ProfileOf(doc, rules)
+	}
+	return netfw.Initial
 }
 
 // Diff compares what is pending, or an emergency, with what is confirmed, and

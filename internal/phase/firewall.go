@@ -29,7 +29,17 @@ func rules(net Network, fw Firewall, want netfw.RuleConfig, s engine.Step) engin
 func rulesOf(net Network, fw Firewall, want netfw.RuleConfig) subject[netfw.RulesBefore] {
 	now := func(ctx context.Context) (netfw.RuleConfig, error) {
 		w, err := fw.Wanted(ctx)
-		return inForce(want, w), err
+		if err != nil {
+			return netfw.RuleConfig{}, err
+		}
+		return remembered(ctx, net, want, w)
+	}
+	look := func(ctx context.Context, w confirm.Wanted) (netfw.Finding, error) {
+		c, err := remembered(ctx, net, want, w)
+		if err != nil {
+			return netfw.Finding{}, err
+		}
+		return net.LookRules(ctx, c)
 	}
 	return subject[netfw.RulesBefore]{
 		look: func(ctx context.Context) (netfw.Finding, error) {
@@ -37,19 +47,23 @@ func rulesOf(net Network, fw Firewall, want netfw.RuleConfig) subject[netfw.Rule
 			if err != nil {
 				return netfw.Finding{}, err
 			}
-			f, err := net.LookRules(ctx, inForce(want, w))
+			f, err := look(ctx, w)
 			if err != nil || len(f.Differences) == 0 || !inMotion(ctx, fw, w) {
 				return f, err
 			}
 			err = fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) (err error) {
-				f, err = net.LookRules(ctx, inForce(want, w))
+				f, err = look(ctx, w)
 				return err
 			})
 			return f, err
 		},
 		apply: func(ctx context.Context, agreed netfw.Consent) error {
 			return fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) error {
-				return net.ApplyRules(ctx, inForce(want, w), agreed)
+				c, err := remembered(ctx, net, want, w)
+				if err != nil {
+					return err
+				}
+				return net.ApplyRules(ctx, c, agreed)
 			})
 		},
 		capture: func(ctx context.Context) (netfw.RulesBefore, error) {
@@ -126,23 +140,6 @@ func inputRules(net Network, fw Firewall, want netfw.RuleConfig, s engine.Step) 
 		return fw.Release(ctx, func(ctx context.Context) error { return net.UndoRules(ctx, before) })
 	}
 	return x.step(s)
-}
-
-// inForce is the configuration with the profiles that are in force. Before the
-// first change of the profile that is phase 0's.
-func inForce(c netfw.RuleConfig, w confirm.Wanted) netfw.RuleConfig {
-	c.Profile, c.Boot = netfw.Initial, netfw.Initial
-	if w.Boot != "" {
-		c.Boot = w.Boot
-	}
-	if w.Live != "" {
-		c.Profile = w.Live
-	}
-	if e := w.Emergency; e != nil {
-		c.Profile = netfw.Emergency
-		c.Exceptions = []netfw.Exception{{Sources: e.Sources, TCP: e.Ports}}
-	}
-	return c
 }
 
 // Rules is the whole rule set that the platform wants, in phase 0's profile.

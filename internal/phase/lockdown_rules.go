@@ -76,7 +76,7 @@ func (l lockdown) confirmed(ctx context.Context) (*confirm.Confirmed, string, er
 	case p != nil:
 		return nil, fmt.Sprintf("%s to the profile %s by %s is loaded and waits until %s for its confirmation", p.ID, p.Profile, orUnknown(p.By), clock(p.Deadline.Wall)), nil
 	case c == nil:
-		return nil, "no firewall profile was confirmed yet; in force is " + string(netfw.Initial), nil
+		return nil, "no firewall profile was confirmed yet; in force is " + string(ProfileOf(l.p, w.BootRules)), nil
 	case c.Profile != netfw.Lockdown:
 		return nil, fmt.Sprintf("in force is the profile %s, confirmed at %s", c.Profile, clock(c.At)), nil
 	default:
