@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"time"
@@ -28,13 +29,7 @@ func (s *Service) Watch(ctx context.Context) <-chan string {
 			<-ctx.Done()
 			return
 		}
-		for ctx.Err() == nil {
-			watchRemovals(ctx, filepath.Join(root, "target", "iscsi"), events)
-			select {
-			case <-ctx.Done():
-			case <-time.After(watchAgain):
-			}
-		}
+		watchTargets(ctx, filepath.Join(root, "target", "iscsi"), watchAgain, events)
 	}()
 	return events
 }
@@ -42,8 +37,19 @@ func (s *Service) Watch(ctx context.Context) <-chan string {
 // watchAgain is how long after the folder was not there it is looked for again.
 const watchAgain = 10 * time.Second
 
-// watchRemovals sends an event for each folder that goes, and returns when dir
-// itself is not there.
+// watchTargets watches dir whenever it is there, until ctx has ended.
+func watchTargets(ctx context.Context, dir string, again time.Duration, events chan<- string) {
+	for ctx.Err() == nil {
+		watchRemovals(ctx, dir, events)
+		select {
+		case <-ctx.Done():
+		case <-time.After(again):
+		}
+	}
+}
+
+// watchRemovals sends an event for folders that go, and returns when dir itself
+// has gone, also when another one has its place already: the watch went with it.
 func watchRemovals(ctx context.Context, dir string, events chan<- string) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -57,7 +63,8 @@ func watchRemovals(ctx context.Context, dir string, events chan<- string) {
 	defer context.AfterFunc(ctx, func() { _ = f.SetReadDeadline(time.Unix(1, 0)) })()
 	buf := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1))
 	for {
-		if _, err := f.Read(buf); err != nil {
+		n, err := f.Read(buf)
+		if err != nil {
 			return
 		}
 		select {
@@ -65,8 +72,21 @@ func watchRemovals(ctx context.Context, dir string, events chan<- string) {
 		case <-ctx.Done():
 			return
 		}
-		if _, err := os.Stat(dir); err != nil {
+		if over(buf[:n]) {
 			return
 		}
 	}
+}
+
+// over reports whether the last of the events is among them: IN_IGNORED, which
+// the kernel sends when what was watched is gone (inotify(7)).
+func over(events []byte) bool {
+	for len(events) >= unix.SizeofInotifyEvent {
+		mask, name := binary.NativeEndian.Uint32(events[4:]), binary.NativeEndian.Uint32(events[12:])
+		if mask&unix.IN_IGNORED != 0 {
+			return true
+		}
+		events = events[min(len(events), unix.SizeofInotifyEvent+int(name)):]
+	}
+	return false
 }
