@@ -68,15 +68,16 @@ func volumeSize(text string) (int64, error) {
 	return int64(s), nil
 }
 
-// pathName is the contract's pattern of the names of volumes and snapshots.
-var pathName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$`)
+// pathName is the contract's pattern of the names of volumes; those of snapshots
+// are narrower, and the server says so.
+var pathName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:~-]{0,254}$`)
 
 // checkNames refuses what is no name before it becomes part of a path: a URL
 // that ends with .. is another one.
 func checkNames(names ...string) error {
 	for _, n := range names {
 		if !pathName.MatchString(n) {
-			return usagef("letters, digits and - _ . : are allowed, at most 128, a letter or digit first; waddle storage volumes lists them", "%.80q is no name of a volume or snapshot", n)
+			return usagef("letters, digits and - _ . : ~ are allowed, a letter or digit first; waddle storage volumes lists them", "%.80q is no name of a volume or snapshot", n)
 		}
 	}
 	return nil

@@ -50,12 +50,14 @@ func volumePage(all []api.Volume, p api.ListVolumesParams) api.VolumeList {
 }
 
 // placed is a volume with its place in the list, which is a page token: its name
-// with =c for each colon, and =d behind it when an older host has another volume
-// of the name. No name has an =.
+// with =c for each colon and =t for each tilde, and =d behind it when there is
+// another volume of the name. No name has an =.
 type placed struct {
 	api.Volume
 	token string
 }
+
+var pageTokens = strings.NewReplacer(":", "=c", "~", "=t")
 
 func inOrder(all []api.Volume) []placed {
 	all = slices.Clone(all)
@@ -64,7 +66,7 @@ func inOrder(all []api.Volume) []placed {
 	})
 	out := make([]placed, 0, len(all))
 	for i, v := range all {
-		p := placed{v, strings.ReplaceAll(v.Name, ":", "=c")}
+		p := placed{v, pageTokens.Replace(v.Name)}
 		if i > 0 && all[i-1].Name == v.Name {
 			p.token = out[i-1].token + "=d"
 		}

@@ -46,7 +46,7 @@ func (b *Backend) Adoption(ctx context.Context) (Adoption, error) {
 		if !older(e, w) {
 			continue
 		}
-		c := Candidate{Name: e.info.Name.Base(), Dataset: e.info.Name.String()}
+		c := Candidate{Name: e.name, Dataset: e.info.Name.String()}
 		want, err := b.policy.TargetOf(b.iscsi.Base(), e.asset, e.device)
 		if err != nil {
 			c.Problem = err.Error()
@@ -212,7 +212,7 @@ func (b *Backend) Move(ctx context.Context, name string) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	e, err := w.find(name)
+	e, err := w.find(b.zfs.Root(), name)
 	if err != nil {
 		return Volume{}, err
 	}

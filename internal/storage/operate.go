@@ -144,17 +144,17 @@ func (b *Backend) Resize(ctx context.Context, name string, size uint64) (Volume,
 	}
 	if size < e.info.VolumeSize {
 		return Volume{}, problem.New(problem.InvalidRequest, "make a smaller volume and copy the files; cutting a device destroys the file system on it",
-			"cannot resize volume %s: it has %d bytes and volumes only grow, not shrink to %d", e.info.Name.Base(), e.info.VolumeSize, size)
+			"cannot resize volume %s: it has %d bytes and volumes only grow, not shrink to %d", e.name, e.info.VolumeSize, size)
 	}
 	settle, err := b.execute.Reserve(ctx, e.volume, size)
 	if err != nil {
-		return Volume{}, noRoom(err, "cannot resize volume %s", e.info.Name.Base())
+		return Volume{}, noRoom(err, "cannot resize volume %s", e.name)
 	}
 	ctx = context.WithoutCancel(ctx)
 	err = b.zfs.Resize(ctx, e.volume, size)
 	settle(err == nil)
 	if err != nil {
-		return Volume{}, classified(err, "cannot resize volume %s", e.info.Name.Base())
+		return Volume{}, classified(err, "cannot resize volume %s", e.name)
 	}
 	return b.Volume(ctx, e.info.Name.String())
 }
@@ -186,7 +186,7 @@ func (b *Backend) Snapshot(ctx context.Context, volume, name string) (Snapshot, 
 	if err != nil {
 		return Snapshot{}, classified(err, "cannot read snapshot %s", s)
 	}
-	return snapshot(infos[0], name, e.info.Name.Base()), nil
+	return snapshot(infos[0], name, e.name), nil
 }
 
 // DeleteSnapshot deletes one; one that clones were made of is a conflict.
@@ -241,7 +241,7 @@ func (b *Backend) Delete(ctx context.Context, r DeleteRequest) error {
 	if err != nil {
 		return err
 	}
-	e, err := w.find(r.Name)
+	e, err := w.find(b.zfs.Root(), r.Name)
 	if err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func (b *Backend) one(ctx context.Context, name string) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.find(name)
+	return w.find(b.zfs.Root(), name)
 }
 
 // snapshotOf returns a snapshot of a volume and the volume's size in it.

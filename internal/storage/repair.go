@@ -191,7 +191,7 @@ func (b *Backend) examine(ctx context.Context, w *world) ([]finding, error) {
 func (b *Backend) examineVolume(ctx context.Context, e *entry, w *world) []finding {
 	found := append(shrunk(e), b.findings(ctx, e, w)...)
 	for i := range found {
-		found[i].Volume = e.info.Name.Base()
+		found[i].Volume = e.name
 	}
 	return found
 }
@@ -224,7 +224,7 @@ func (b *Backend) findings(ctx context.Context, e *entry, w *world) []finding {
 	if !e.complete() {
 		found = append(found, finding{Orphan: Orphan{Kind: IncompleteVolume, Object: name,
 			Detail: "democratic-csi was stopped while it made this volume; it finishes it as long as the claim is there",
-			Advice: "when the claim is gone: waddle storage delete " + e.info.Name.Base() + " --unclaimed"}})
+			Advice: "when the claim is gone: waddle storage delete " + e.name + " --unclaimed"}})
 	}
 	return append(found, b.compare(ctx, e, name, w)...)
 }

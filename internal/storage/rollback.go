@@ -50,7 +50,7 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 	if err != nil {
 		return Volume{}, err
 	}
-	e, err := w.find(r.Volume)
+	e, err := w.find(b.zfs.Root(), r.Volume)
 	if err != nil {
 		return Volume{}, err
 	}
@@ -59,15 +59,15 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := b.unexport(ctx, e, false); err != nil {
-		return Volume{}, classified(err, "cannot roll back volume %s", e.info.Name.Base())
+		return Volume{}, classified(err, "cannot roll back volume %s", e.name)
 	}
 	err = b.rollback(ctx, e, s, then, r.DestroyNewer)
 	again := b.reexport(ctx, e)
 	if err != nil {
-		return Volume{}, classified(joined(err, again), "cannot roll back volume %s to %s", e.info.Name.Base(), r.Snapshot)
+		return Volume{}, classified(joined(err, again), "cannot roll back volume %s to %s", e.name, r.Snapshot)
 	}
 	if again != nil {
-		return Volume{}, classified(again, "volume %s was rolled back, but cannot be exported; the reconciler tries again", e.info.Name.Base())
+		return Volume{}, classified(again, "volume %s was rolled back, but cannot be exported; the reconciler tries again", e.name)
 	}
 	return b.Volume(ctx, e.info.Name.String())
 }

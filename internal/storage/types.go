@@ -17,7 +17,7 @@ const (
 
 // Volume is a volume with all that is known of it. Sizes are bytes.
 type Volume struct {
-	Name        string // what stands behind the last slash; democratic-csi's id, the name of the PersistentVolume
+	Name        string // the last component of Dataset, democratic-csi's id; where it is, when several have that (names.go)
 	Dataset     string // the whole name of the zvol
 	Legacy      bool   // right below the root dataset, as older hosts have them
 	Device      string // path of its device link

@@ -36,7 +36,7 @@ func (b *Backend) Volume(ctx context.Context, name string) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	e, err := w.find(name)
+	e, err := w.find(b.zfs.Root(), name)
 	if err != nil {
 		return Volume{}, err
 	}
@@ -52,7 +52,7 @@ func (b *Backend) Sessions(ctx context.Context) ([]Session, error) {
 	owner := map[string]string{}
 	for _, e := range w.entries {
 		if t, is := w.targets[e.asset]; is && exports(t, e.device) {
-			owner[e.asset] = e.info.Name.Base()
+			owner[e.asset] = e.name
 		}
 	}
 	all := []Session{}
@@ -78,15 +78,15 @@ func (b *Backend) Snapshots(ctx context.Context, volume string) ([]Snapshot, err
 	}
 	all := []Snapshot{}
 	if volume != "" {
-		e, err := w.find(volume)
+		e, err := w.find(b.zfs.Root(), volume)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, w.snapshotsOf(e.info.Name)...)
-		volume = e.info.Name.Base()
+		all = append(all, w.snapshotsOf(e)...)
+		volume = e.name
 	} else {
 		for _, e := range w.entries {
-			all = append(all, w.snapshotsOf(e.info.Name)...)
+			all = append(all, w.snapshotsOf(e)...)
 		}
 	}
 	for _, i := range w.detached {
@@ -119,16 +119,16 @@ func snapshot(i zfs.Info, name, of string) Snapshot {
 }
 
 // snapshotsOf returns a volume's own snapshots with what was cloned from them.
-func (w *world) snapshotsOf(n zfs.Name) []Snapshot {
+func (w *world) snapshotsOf(of *entry) []Snapshot {
 	all := []Snapshot{}
 	for _, i := range w.snapshots {
-		if i.Name != n {
+		if i.Name != of.info.Name {
 			continue
 		}
-		s := snapshot(i, i.Snapshot.Name(), n.Base())
+		s := snapshot(i, i.Snapshot.Name(), of.name)
 		for _, e := range w.entries {
 			if e.info.Origin == i.Snapshot {
-				s.Clones = append(s.Clones, e.info.Name.Base())
+				s.Clones = append(s.Clones, e.name)
 			}
 		}
 		all = append(all, s)
@@ -140,10 +140,10 @@ func (w *world) snapshotsOf(n zfs.Name) []Snapshot {
 func (b *Backend) view(ctx context.Context, w *world, e *entry) (Volume, error) {
 	i := e.info
 	v := Volume{
-		Name: i.Name.Base(), Dataset: i.Name.String(), Legacy: e.legacy, Device: e.device,
+		Name: e.name, Dataset: i.Name.String(), Legacy: e.legacy, Device: e.device,
 		Size: i.VolumeSize, Block: i.VolumeBlock, Used: i.Used, Referenced: i.Referenced, Logical: i.LogicalUsed, BySnapshots: i.UsedBySnapshots,
 		Reserved: i.RefReservation, Compression: i.CompressionRatio, Created: i.Created, Origin: i.Origin.String(),
-		Snapshots: w.snapshotsOf(i.Name),
+		Snapshots: w.snapshotsOf(e),
 	}
 	if e.driver {
 		v.Claim = &Claim{

@@ -45,6 +45,7 @@ type entry struct {
 	info    zfs.Info
 	volume  zfs.Volume
 	device  string
+	name    string // what it is called in requests and answers; see names
 	asset   string // what its target is called behind the base name
 	legacy  bool
 	managed bool // it is to have a target
@@ -109,6 +110,7 @@ func (b *Backend) collectOf(ctx context.Context, types ...string) (*world, error
 		}
 	}
 	w.clashes()
+	w.names(b.zfs.Root())
 	return w, nil
 }
 
@@ -152,31 +154,6 @@ func (w *world) clashes() {
 // exports reports whether a target has a device behind one of its LUNs.
 func exports(t iscsi.State, device string) bool {
 	return slices.ContainsFunc(t.LUNs, func(l iscsi.LUNState) bool { return l.Device == device })
-}
-
-// find returns the volume of a name: that of a volume of democratic-csi's, or a
-// whole dataset name.
-func (w *world) find(name string) (*entry, error) {
-	var found []*entry
-	for _, e := range w.entries {
-		if e.info.Name.String() == name || !e.legacy && e.info.Name.Base() == name {
-			return e, nil
-		}
-		if e.info.Name.Base() == name {
-			found = append(found, e)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil, problem.New(problem.NotFound, "see what there is: waddle storage volumes", "there is no volume %s", short(name))
-	case 1:
-		return found[0], nil
-	}
-	p := problem.New(problem.Conflict, "give the whole name of the dataset", "%d volumes are called %s", len(found), short(name))
-	for _, e := range found {
-		p.Others = append(p.Others, e.info.Name.String())
-	}
-	return nil, p
 }
 
 // notReady gives the errors of a host on which phase 1 has not been applied the

@@ -555,7 +555,10 @@ type AdoptionCandidate struct {
 	// Example: rpool/k8s-csi/pvc-1
 	Dataset string `json:"dataset"`
 
-	// Name The name of a volume, the last component of its dataset.
+	// Name The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+	// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+	// `k8s-csi~old~pvc-1`. Every volume may be called so.
+	//
 	//
 	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 	Name VolumeName `json:"name"`
@@ -3317,7 +3320,10 @@ type Volume struct {
 	// Example: 2097152
 	LogicalBytes int64 `json:"logicalBytes"`
 
-	// Name The name of a volume, the last component of its dataset.
+	// Name The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+	// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+	// `k8s-csi~old~pvc-1`. Every volume may be called so.
+	//
 	//
 	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 	Name VolumeName `json:"name"`
@@ -3410,7 +3416,9 @@ type VolumeList struct {
 	Volumes []VolumeSummary `json:"volumes"`
 }
 
-// VolumeName The name of a volume, the last component of its dataset.
+// VolumeName The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+// `k8s-csi~old~pvc-1`. Every volume may be called so.
 //
 // Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 type VolumeName = string
@@ -3449,7 +3457,10 @@ type VolumeResize struct {
 //
 // Example: {"confirm":"scratch","snapshot":"before-upgrade"}
 type VolumeRollback struct {
-	// Confirm The name of a volume, the last component of its dataset.
+	// Confirm The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+	// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+	// `k8s-csi~old~pvc-1`. Every volume may be called so.
+	//
 	//
 	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 	Confirm VolumeName `json:"confirm"`
@@ -3539,7 +3550,10 @@ type VolumeSummary struct {
 	// Example: rpool/k8s-csi/v/scratch
 	Dataset string `json:"dataset"`
 
-	// Name The name of a volume, the last component of its dataset.
+	// Name The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+	// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+	// `k8s-csi~old~pvc-1`. Every volume may be called so.
+	//
 	//
 	// Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 	Name VolumeName `json:"name"`
@@ -3661,7 +3675,9 @@ type VMParam = VMName
 // Example: before-upgrade
 type VMSnapshotParam = VMSnapshotName
 
-// VolumeParam The name of a volume, the last component of its dataset.
+// VolumeParam The name of a volume, the last component of its dataset. A volume that an older host has elsewhere, when another volume has
+// that component too, is called by where it is, from the root dataset's last component on, with `~` for `/`:
+// `k8s-csi~old~pvc-1`. Every volume may be called so.
 //
 // Example: pvc-0b6f2a4e-5f0d-4f5e-9d0c-2f4c8f1d7a11
 type VolumeParam = VolumeName
