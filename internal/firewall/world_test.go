@@ -211,3 +211,7 @@ func (w *world) status() string {
 	}
 	return out
 }
+
+func route(from, to string) Route {
+	return Route{From: netip.MustParseAddrPort(from), To: netip.MustParseAddrPort(to)}
+}
