@@ -22,7 +22,7 @@ type Login struct {
 // authorized_keys was last written, from the journal or from auth.log. A key
 // that is not installed, or only with options that restrict it, does not count.
 func (d *Driver) KeyLogin(ctx context.Context, platform []string) (Login, bool, error) {
-	keys, err := d.installed(platform, time.Now())
+	keys, err := d.installed(ctx, platform, time.Now())
 	if err != nil || len(keys) == 0 {
 		return Login{}, false, err
 	}
@@ -48,8 +48,8 @@ func (d *Driver) LoginFrom(ctx context.Context, from netip.Addr, since time.Time
 
 // installed returns those of the platform's keys that open a shell for root
 // from anywhere, by what is in authorized_keys and by the modes on the way to it.
-func (d *Driver) installed(platform []string, now time.Time) ([]key, error) {
-	f, plan, err := d.lookKeys(platform)
+func (d *Driver) installed(ctx context.Context, platform []string, now time.Time) ([]key, error) {
+	f, plan, err := d.lookKeys(ctx, platform)
 	if err != nil {
 		return nil, err
 	}

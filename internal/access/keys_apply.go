@@ -9,11 +9,13 @@ import (
 
 // ApplyKeys installs the platform's keys and takes away those of our block that
 // it no longer has. It returns a *ConflictError, before it changes anything,
-// when sshd would ignore the file for a reason that is not ours to remove.
-func (d *Driver) ApplyKeys(_ context.Context, platform []string) error {
+// when sshd would ignore the file for a reason that is not ours to remove, and
+// when SSH takes no passwords and no key would stay with which somebody could
+// log in until now, or has ever.
+func (d *Driver) ApplyKeys(ctx context.Context, platform []string) error {
 	d.write.Lock()
 	defer d.write.Unlock()
-	f, plan, err := d.lookKeys(platform)
+	f, plan, err := d.lookKeys(ctx, platform)
 	if err != nil {
 		return err
 	}

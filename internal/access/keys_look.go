@@ -17,8 +17,8 @@ const (
 
 // LookKeys compares root's authorized keys with the platform's, each a line as
 // in a .pub file. Keys of others are left alone and named in the notes.
-func (d *Driver) LookKeys(_ context.Context, platform []string) (Finding, error) {
-	f, _, err := d.lookKeys(platform)
+func (d *Driver) LookKeys(ctx context.Context, platform []string) (Finding, error) {
+	f, _, err := d.lookKeys(ctx, platform)
 	return f, err
 }
 
@@ -29,7 +29,7 @@ type keysPlan struct {
 	modes []FileState // directories of ours whose mode sshd does not take
 }
 
-func (d *Driver) lookKeys(lines []string) (Finding, keysPlan, error) {
+func (d *Driver) lookKeys(ctx context.Context, lines []string) (Finding, keysPlan, error) {
 	var f Finding
 	var plan keysPlan
 	platform, err := parseKeys(lines)
@@ -49,6 +49,11 @@ func (d *Driver) lookKeys(lines []string) (Finding, keysPlan, error) {
 		return f, plan, nil
 	}
 	lookBlock(&f, file, platform)
+	if d.exists(sshdDropIn) { // so SSH takes no passwords
+		if err := d.lookLast(ctx, &f, path, file, platform); err != nil {
+			return f, plan, err
+		}
+	}
 	noteForeign(&f, file, platform, time.Now())
 	want := file.wanted(platform)
 	plan.file = FileState{Path: path, Exists: true, Content: file.with(want), Mode: 0o600}
@@ -85,6 +90,36 @@ func lookBlock(f *Finding, file keysFile, platform []key) {
 			f.add(Difference{Kind: Remove, Object: "key " + k.print, Is: k.line, Note: "the platform no longer has it"})
 		}
 	}
+}
+
+// logged is how far back a login shows that somebody has a key's other half.
+const logged = 90 * 24 * time.Hour
+
+// lookLast finds that every key with which root could log in until now would go,
+// for keys that nobody has ever logged in with: whoever has mistyped the new one,
+// or does not have its other half, would be locked out.
+func (d *Driver) lookLast(ctx context.Context, f *Finding, path string, file keysFile, platform []key) error {
+	stays := slices.ContainsFunc(file.ours, func(k key) bool { return find(platform, k) != nil }) ||
+		slices.ContainsFunc(file.foreign, func(k key) bool { return k.hinders(time.Now()) == "" })
+	if len(file.ours) == 0 || stays {
+		return nil
+	}
+	logins, err := d.logins(ctx, time.Now().Add(-logged))
+	if err != nil {
+		return err
+	}
+	for _, l := range logins {
+		if slices.ContainsFunc(platform, func(k key) bool { return k.print == l.Key }) {
+			return nil
+		}
+	}
+	var is []string
+	for _, k := range file.ours {
+		is = append(is, k.String())
+	}
+	f.add(Difference{Kind: Conflict, Object: "keys in " + path, Is: strings.Join(is, "\n"), Want: "one of them until somebody has logged in with a new one",
+		Note: "SSH takes no passwords, and all keys would change at once: have an old and the new key in spec.host.ssh.authorizedKeys, apply, log in with the new one, then take the old one out"})
+	return nil
 }
 
 func noteForeign(f *Finding, file keysFile, platform []key, now time.Time) {

@@ -241,12 +241,12 @@ func TestModesThatSshdRefusesAreMendedWhereTheyAreOurs(t *testing.T) {
 			first := b.text()
 			before, err := b.CaptureKeys(t.Context())
 			must(t, err)
-			if keys, err := b.installed([]string{ours}, time.Now()); len(keys) > 0 || err != nil {
+			if keys, err := b.installed(t.Context(), []string{ours}, time.Now()); len(keys) > 0 || err != nil {
 				t.Errorf("a key that sshd ignores counts as installed, error %v", err)
 			}
 			must(t, b.ApplyKeys(t.Context(), []string{ours}))
 			b.settledKeys([]string{ours})
-			if keys, err := b.installed([]string{ours}, time.Now()); len(keys) != 1 || err != nil {
+			if keys, err := b.installed(t.Context(), []string{ours}, time.Now()); len(keys) != 1 || err != nil {
 				t.Errorf("the key does not count as installed, error %v", err)
 			}
 			must(t, b.UndoKeys(t.Context(), before))
@@ -386,7 +386,7 @@ func TestKeysThatOpenNoShellFromAnywhereDoNotCount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, map[string]string{keysPath: c.options + ours + "\n"})
-			keys, err := b.installed([]string{ours}, now)
+			keys, err := b.installed(t.Context(), []string{ours}, now)
 			must(t, err)
 			if got := len(keys) == 1; got != c.counts {
 				t.Errorf("counts: %v, want %v", got, c.counts)
@@ -412,6 +412,56 @@ func TestTheLastKeyStaysWhilePasswordsAreOff(t *testing.T) {
 	b.settledKeys([]string{ours})
 	must(t, os.Remove(b.at0(sshdDropIn)))
 	must(t, b.UndoKeys(t.Context(), before))
+}
+
+func TestNotAllKeysAreChangedAtOnceWhilePasswordsAreOff(t *testing.T) {
+	needRootFiles(t)
+	_, old := newKey(t, "old")
+	fresh, err := parseKey(keyLine(t, "fresh"))
+	must(t, err)
+	_, foreign := newKey(t, "root@pve")
+	seen := "2026-11-24T08:00:00.000000+00:00 pve sshd[7]: Accepted publickey for root from 192.0.2.7 port 50000 ssh2: ED25519 " + fresh.print + "\n"
+	for name, row := range map[string]struct {
+		file, log string
+		passwords bool
+		refused   bool
+	}{
+		"the only key would be another":                        {blockOf(old), "", false, true},
+		"one of others is there, which opens no shell":         {`command="true" ` + foreign + "\n" + blockOf(old), "", false, true},
+		"one of others stays":                                  {foreign + "\n" + blockOf(old), "", false, false},
+		"the new one stands beside the old one":                {blockOf(old, fresh.line), "", false, false},
+		"somebody has logged in with the new one, as it seems": {blockOf(old), seen, false, false},
+		"passwords are taken still":                            {blockOf(old), "", true, false},
+		"there was none":                                       {"", "", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t, map[string]string{keysPath: row.file})
+			if !row.passwords {
+				b.write(sshdDropIn, string(dropInText()))
+			}
+			b.write("/var/log/auth.log", row.log)
+			before := b.text()
+			f, err := b.LookKeys(t.Context(), []string{fresh.line})
+			must(t, err)
+			if got := f.settled() != nil; got != row.refused {
+				t.Errorf("refused beforehand: %t, differences %v", got, f.Differences)
+			}
+			err = b.ApplyKeys(t.Context(), []string{fresh.line})
+			if !row.refused {
+				must(t, err)
+				b.settledKeys([]string{fresh.line})
+				return
+			}
+			if _, ok := errors.AsType[*ConflictError](err); !ok || !strings.Contains(err.Error(), "have an old and the new key") || b.text() != before {
+				t.Errorf("%v; changed: %t", err, b.text() != before)
+			}
+		})
+	}
+}
+
+func keyLine(t *testing.T, comment string) string {
+	_, line := newKey(t, comment)
+	return line
 }
 
 // Whatever is in the file: what others wrote stays, byte for byte, our keys are

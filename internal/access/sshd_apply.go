@@ -68,7 +68,7 @@ func (d *Driver) safe(ctx context.Context, proof Proof, values map[string]string
 	if !readsRootsKeys(values["authorizedkeysfile"]) {
 		reasons = append(reasons, "AuthorizedKeysFile is "+values["authorizedkeysfile"]+", so "+keysPath+" is not read")
 	}
-	installed, err := d.installed(proof.Keys, time.Now())
+	installed, err := d.installed(ctx, proof.Keys, time.Now())
 	if err != nil {
 		return err
 	}
