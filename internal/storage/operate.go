@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -97,6 +98,12 @@ func (b *Backend) make(ctx context.Context, v zfs.Volume, size uint64, private b
 	// What has begun is finished, also when the caller goes.
 	ctx = context.WithoutCancel(ctx)
 	err = create(ctx, []zfs.Property{export})
+	if errors.Is(err, zfs.ErrNoDevice) {
+		// It is as new and empty as it could be, and would only be in the way of the
+		// next try.
+		_, gone := b.zfs.Run(ctx, zfs.Destroy(v, zfs.DestroyOptions{}))
+		err = joinedBy(err, "; and what was made cannot be removed: %w", gone)
+	}
 	settle(err == nil)
 	if err != nil {
 		return Volume{}, classified(err, "cannot create volume %s", v.Base())
@@ -259,7 +266,9 @@ func (b *Backend) Delete(ctx context.Context, r DeleteRequest) error {
 	if err := b.unexport(ctx, e, r.Force); err != nil {
 		return classified(err, "cannot delete volume %s", v.Name)
 	}
-	_, err = b.zfs.Run(ctx, zfs.Destroy(e.volume, zfs.DestroyOptions{Recursive: true, Force: true}))
+	// Recursive only when that was asked for: a snapshot that was taken since it was
+	// looked at keeps the volume.
+	_, err = b.zfs.Run(ctx, zfs.Destroy(e.volume, zfs.DestroyOptions{Recursive: r.Snapshots, Force: true}))
 	if err != nil {
 		again := b.reexport(ctx, e)
 		return classified(joined(err, again), "cannot delete volume %s", v.Name)
@@ -270,10 +279,14 @@ func (b *Backend) Delete(ctx context.Context, r DeleteRequest) error {
 }
 
 func joined(err, again error) error {
-	if again == nil {
+	return joinedBy(err, "; and its target cannot be made again yet: %w", again)
+}
+
+func joinedBy(err error, format string, more error) error {
+	if more == nil {
 		return err
 	}
-	return fmt.Errorf("%w; and its target cannot be made again yet: %w", err, again)
+	return fmt.Errorf("%w"+format, err, more)
 }
 
 // refuseDelete says what stands in the way of a delete.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/waddle-social/waddle/pkg/iscsi"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -93,6 +94,9 @@ func (b *Backend) poolStatus(ctx context.Context, s *Status) {
 	if !p.Healthy() {
 		s.Faults = append(s.Faults, "pool "+p.Name+" is "+p.Health+"; see zpool status")
 	}
+	if p.Size > 0 && p.Allocated > p.Size/10*9 {
+		s.Faults = append(s.Faults, fmt.Sprintf("pool %s is %d%% full; zfs gets slow, and writes fail when nothing is left: delete snapshots or volumes, or add disks", p.Name, p.Allocated/(p.Size/100)))
+	}
 }
 
 func (b *Backend) count(ctx context.Context, s *Status) error {
@@ -101,9 +105,16 @@ func (b *Backend) count(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Volumes, s.Snapshots, s.Targets, s.ForeignTargets = len(w.entries), len(w.snapshots)+len(w.detached), len(w.targets), len(w.foreign)
+	owed := uint64(0)
 	for _, e := range w.entries {
 		s.Referenced += e.info.Referenced
 		s.Promised += e.info.VolumeSize
+		owed += e.info.VolumeSize - min(e.info.VolumeSize, e.info.Referenced)
+	}
+	// With more promised than there is somebody has chosen that.
+	if owed > s.Available && b.policy.Overcommit <= 100 {
+		s.Faults = append(s.Faults, fmt.Sprintf("the volumes may still be written %d bytes, and %d are available: snapshots, or what else is on pool %s, has taken the rest; writes fail when nothing is left",
+			owed, s.Available, b.zfs.Root().Pool()))
 	}
 	for _, t := range w.targets {
 		found, err := b.iscsi.Sessions(ctx, t.IQN)

@@ -241,6 +241,10 @@ func classified(err error, format string, args ...any) error {
 		code, hint = problem.InUse, "something has it open or holds it; see waddle storage show, and zfs holds"
 	case errors.Is(err, zfs.ErrDependents):
 		code, hint = problem.InUse, "delete the clones first"
+	case errors.Is(err, zfs.ErrChildren):
+		code, hint = problem.InUse, "a snapshot was taken just now; look again"
+	case errors.Is(err, zfs.ErrNoDevice):
+		code, hint = problem.HostUnsuitable, "is udev running? Look at systemctl status systemd-udevd, and try again"
 	case errors.Is(err, zfs.ErrNewer):
 		code, hint = problem.Conflict, "roll back with the newer snapshots destroyed, if they may go"
 	case errors.Is(err, iscsi.ErrInUse):
