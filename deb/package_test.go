@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,5 +166,34 @@ func TestARemovalEndsWhatOnlyThePackageWouldEnd(t *testing.T) {
 				t.Errorf("waddled was asked for %q, want %q", got, row.asked)
 			}
 		})
+	}
+}
+
+// Debian's nftables.service begins with "flush ruleset" and is ordered before
+// network-pre.target as ours is: it must not come behind us and leave the host open.
+func TestTheFirewallUnitComesAfterWhatFlushesAllRulesAndBeforeTheNetwork(t *testing.T) {
+	unit, err := os.ReadFile("files/waddled-firewall.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := map[string][]string{}
+	for line := range strings.Lines(string(unit)) {
+		if key, units, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			order[key] = append(order[key], strings.Fields(units)...)
+		}
+	}
+	for key, want := range map[string][]string{
+		"After":               {"nftables.service", "netfilter-persistent.service"},
+		"Before":              {"network-pre.target", "networking.service", "ifupdown2-pre.service", "systemd-networkd.service"},
+		"DefaultDependencies": {"no"},
+	} {
+		for _, w := range want {
+			if !slices.Contains(order[key], w) {
+				t.Errorf("%s= does not name %s: %v", key, w, order[key])
+			}
+		}
+	}
+	if len(order["ExecStop"]) > 0 {
+		t.Errorf("stopping the unit would run %v: a host must not be opened by that", order["ExecStop"])
 	}
 }
