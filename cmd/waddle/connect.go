@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/waddle-social/waddle/client"
@@ -50,4 +51,31 @@ func need[T any](object *T, status string) (*T, error) {
 		return nil, fmt.Errorf("cannot understand the answer: HTTP status %s without the expected object; is this waddled?", status)
 	}
 	return object, nil
+}
+
+// answer is what the client returns of a call that is answered with a T.
+type answer[T any] interface {
+	GetJSON200() *T
+	GetBody() []byte
+	Status() string
+}
+
+// show makes one call and writes the object that it is answered with, for a person
+// as table says.
+func show[T any, A answer[T]](ctx context.Context, a *app, call func(context.Context, *client.Connection) (A, error), table func(T) string) error {
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := a.limited(ctx)
+	defer cancel()
+	r, err := call(ctx, c)
+	if err != nil {
+		return err
+	}
+	object, err := need(r.GetJSON200(), r.Status())
+	if err != nil {
+		return err
+	}
+	return a.emitBody(r.GetBody(), func() string { return table(*object) })
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -30,25 +31,14 @@ addresses that are bound to a VM. Nothing is changed.`,
 		Example: "  waddle firewall show\n  waddle firewall show --counters",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
 			params := &client.GetFirewallParams{}
 			if all := rules || counters; all {
 				params.Rules = &all
 			}
-			r, err := c.GetFirewallWithResponse(ctx, params)
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetFirewallResponse, error) {
+				return c.GetFirewallWithResponse(ctx, params)
 			}
-			f, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Firewall(*f, counters, a.look()) })
+			return show(cmd.Context(), a, call, func(f client.Firewall) string { return view.Firewall(f, counters, a.look()) })
 		},
 	}
 	c.Flags().BoolVar(&rules, "rules", false, "list waddle's own rules as they are loaded")
@@ -64,21 +54,10 @@ rules with those that should be loaded now. Nothing is changed.`,
 		Example: "  waddle firewall diff --full",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetFirewallDiffResponse, error) {
+				return c.GetFirewallDiffWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetFirewallDiffWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			d, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.FirewallDiff(*d, a.look()) })
+			return show(cmd.Context(), a, call, func(d client.FirewallDiff) string { return view.FirewallDiff(d, a.look()) })
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -32,21 +33,14 @@ confirmation is rolled back by it. Where no daemon answers: waddled emergency on
 			if req.For, err = spanFlag("for", lasts); err != nil {
 				return err
 			}
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.PostFirewallEmergencyResponse, error) {
+				r, err := c.PostFirewallEmergencyWithResponse(ctx, req)
+				if err != nil {
+					return nil, fmt.Errorf("cannot begin an emergency: %w", err)
+				}
+				return r, nil
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.PostFirewallEmergencyWithResponse(ctx, req)
-			if err != nil {
-				return fmt.Errorf("cannot begin an emergency: %w", err)
-			}
-			e, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.FirewallEmergency(*e) })
+			return show(cmd.Context(), a, call, view.FirewallEmergency)
 		},
 	}
 	f := c.Flags()

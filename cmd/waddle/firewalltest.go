@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -39,21 +40,14 @@ would load. Rules of others are not looked at.`,
 				f := client.GetFirewallTestParamsFamily("ipv6")
 				params.Family = &f
 			}
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetFirewallTestResponse, error) {
+				r, err := c.GetFirewallTestWithResponse(ctx, &params)
+				if err != nil {
+					return nil, fmt.Errorf("cannot test the firewall: %w", err)
+				}
+				return r, nil
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetFirewallTestWithResponse(ctx, &params)
-			if err != nil {
-				return fmt.Errorf("cannot test the firewall: %w", err)
-			}
-			d, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.FirewallDecision(*d, a.look()) })
+			return show(cmd.Context(), a, call, func(d client.FirewallDecision) string { return view.FirewallDecision(d, a.look()) })
 		},
 	}
 	f := c.Flags()

@@ -24,21 +24,14 @@ func newImageLs(a *app) *cobra.Command {
 		Example: "  waddle image ls\n  waddle image ls -o json | jq '.images[].name'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListImagesResponse, error) {
+				r, err := c.ListImagesWithResponse(ctx)
+				if err != nil {
+					return nil, fmt.Errorf("cannot list the images: %w", err)
+				}
+				return r, nil
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListImagesWithResponse(ctx)
-			if err != nil {
-				return fmt.Errorf("cannot list the images: %w", err)
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Images(l.Images) })
+			return show(cmd.Context(), a, call, func(l client.ImageList) string { return view.Images(l.Images) })
 		},
 	}
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"github.com/spf13/cobra"
 
+	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
 )
 
@@ -15,21 +17,10 @@ counted: they are never touched. Nothing is changed.`,
 		Example: "  waddle network\n  waddle network -o json | jq '.seen.rules[] | select(.packets > 0)'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetNetworkResponse, error) {
+				return c.GetNetworkWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetNetworkWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			n, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Network(*n, a.look()) })
+			return show(cmd.Context(), a, call, func(n client.Network) string { return view.Network(n, a.look()) })
 		},
 	}
 }

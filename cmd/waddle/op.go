@@ -34,21 +34,10 @@ func newOpLs(a *app) *cobra.Command {
 				}
 				params.State = append(params.State, client.OperationState(s))
 			}
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListOperationsResponse, error) {
+				return c.ListOperationsWithResponse(ctx, params)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListOperationsWithResponse(ctx, params)
-			if err != nil {
-				return err
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Operations(l.Operations, view.Clock{Now: time.Now()}) })
+			return show(cmd.Context(), a, call, func(l client.OperationList) string { return view.Operations(l.Operations, view.Clock{Now: time.Now()}) })
 		},
 	}
 	c.Flags().StringArrayVar(&states, "state", nil, "only operations in this `state`; may be given several times")

@@ -25,21 +25,10 @@ func newPhaseLs(a *app) *cobra.Command {
 		Example: "  waddle phase ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListPhasesResponse, error) {
+				return c.ListPhasesWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListPhasesWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Phases(*l) })
+			return show(cmd.Context(), a, call, view.Phases)
 		},
 	}
 }
@@ -56,21 +45,10 @@ func newPhaseShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetPhaseResponse, error) {
+				return c.GetPhaseWithResponse(ctx, n)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetPhaseWithResponse(ctx, n)
-			if err != nil {
-				return err
-			}
-			p, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Phase(*p, a.look()) })
+			return show(cmd.Context(), a, call, func(p client.Phase) string { return view.Phase(p, a.look()) })
 		},
 	}
 }

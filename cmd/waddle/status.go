@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/waddle-social/waddle/client"
 	"github.com/waddle-social/waddle/cmd/waddle/internal/view"
 )
 
@@ -17,21 +19,10 @@ from the daemon's memory and is cheap; waddle plan looks at the host.`,
 		Example: "  waddle status\n  waddle status -o json | jq .drift",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetStatusResponse, error) {
+				return c.GetStatusWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetStatusWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			s, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Status(*s, view.Clock{Now: time.Now()}, a.look()) })
+			return show(cmd.Context(), a, call, func(s client.Status) string { return view.Status(s, view.Clock{Now: time.Now()}, a.look()) })
 		},
 	}
 }

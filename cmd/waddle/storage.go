@@ -32,21 +32,10 @@ democratic-csi, and says what is missing or wrong. Nothing is changed.`,
 		Example: "  waddle storage status\n  waddle storage status -o json | jq .dataset.availableBytes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.GetStorageResponse, error) {
+				return c.GetStorageWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.GetStorageWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			s, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Storage(*s, view.Clock{Now: time.Now()}, a.look()) })
+			return show(cmd.Context(), a, call, func(s client.StorageStatus) string { return view.Storage(s, view.Clock{Now: time.Now()}, a.look()) })
 		},
 	}
 }
@@ -151,21 +140,10 @@ initiator with an access list of its own, which the cluster's nodes do not have.
 		Example: "  waddle storage sessions",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListStorageSessionsResponse, error) {
+				return c.ListStorageSessionsWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListStorageSessionsWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.StorageSessions(l.Sessions) })
+			return show(cmd.Context(), a, call, func(l client.StorageSessionList) string { return view.StorageSessions(l.Sessions) })
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -97,21 +98,10 @@ func newTokenLs(a *app) *cobra.Command {
 		Example: "  waddle token ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListTokensResponse, error) {
+				return c.ListTokensWithResponse(ctx)
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListTokensWithResponse(ctx)
-			if err != nil {
-				return err
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.Tokens(*l, view.Clock{Now: time.Now()}) })
+			return show(cmd.Context(), a, call, func(l client.TokenList) string { return view.Tokens(l, view.Clock{Now: time.Now()}) })
 		},
 	}
 }

@@ -28,21 +28,14 @@ are not there. Nothing is changed.`,
 		Example: "  waddle vm ls\n  waddle vm ls -o json | jq '.vms[] | select(.state != \"running\")'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
+			call := func(ctx context.Context, c *client.Connection) (*client.ListVMsResponse, error) {
+				r, err := c.ListVMsWithResponse(ctx)
+				if err != nil {
+					return nil, fmt.Errorf("cannot list the VMs: %w", err)
+				}
+				return r, nil
 			}
-			ctx, cancel := a.limited(cmd.Context())
-			defer cancel()
-			r, err := c.ListVMsWithResponse(ctx)
-			if err != nil {
-				return fmt.Errorf("cannot list the VMs: %w", err)
-			}
-			l, err := need(r.JSON200, r.Status())
-			if err != nil {
-				return err
-			}
-			return a.emitBody(r.Body, func() string { return view.VMs(l.Vms) })
+			return show(cmd.Context(), a, call, func(l client.VMList) string { return view.VMs(l.Vms) })
 		},
 	}
 }
