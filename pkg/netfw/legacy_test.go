@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestTheLegacyFlavour has no ruleset generation and no events: every look lists
@@ -46,7 +45,7 @@ func TestTheLegacyFlavour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seenWithin(t, events, EventRules, 15*time.Second)
+	seen(t, events, EventRules)
 	cancel()
 	for range events {
 	}

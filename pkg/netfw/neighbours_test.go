@@ -38,7 +38,7 @@ func TestTheOperatorsOwnNetworksKeepWorking(t *testing.T) {
 				{"nobody is routed in from the public side", s.internet, "172.20.0.2:2379", false},
 				{"the internal bridge reaches the VM on the public bridge", s.vm, "203.0.113.20:443", true},
 			} {
-				if got := p.from.reaches(p.to); got != p.want {
+				if got := p.from.reaches(p.to, p.want); got != p.want {
 					t.Errorf("%s: reached %t", p.what, got)
 				}
 			}
@@ -58,13 +58,13 @@ func TestIPv6IsNotForwardedToTheInternalBridge(t *testing.T) {
 	s.vm.run("ip -6 route add default via fd00::1")
 	both := func(want bool) {
 		t.Helper()
-		if got := s.internet.reaches("[fd00::10]:2379"); got != want {
+		if got := s.internet.reaches("[fd00::10]:2379", want); got != want {
 			t.Errorf("from the internet: reached %t, want %t", got, want)
 		}
-		if got := s.vm.reaches("[2001:db8::1]:80"); got != want {
+		if got := s.vm.reaches("[2001:db8::1]:80", want); got != want {
 			t.Errorf("to the internet: reached %t, want %t", got, want)
 		}
-		if got := s.internet.reaches("10.10.0.10:2379"); got != want {
+		if got := s.internet.reaches("10.10.0.10:2379", want); got != want {
 			t.Errorf("from the internet over IPv4: reached %t, want %t", got, want)
 		}
 	}

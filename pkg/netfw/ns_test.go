@@ -113,10 +113,25 @@ func (p *peer) do(f func() error) error {
 	return <-done
 }
 
-// reaches reports whether a TCP connection to address comes about.
-func (p *peer) reaches(address string) bool {
+// atOnce is how long an answer that comes at once may take on a busy machine. One
+// that should not come is waited for inVain.
+const (
+	atOnce = 10 * time.Second
+	inVain = 300 * time.Millisecond
+)
+
+func patience(wanted bool) time.Duration {
+	if wanted {
+		return atOnce
+	}
+	return inVain
+}
+
+// reaches reports whether a TCP connection to address comes about, which is waited
+// for where it should.
+func (p *peer) reaches(address string, should bool) bool {
 	err := p.do(func() error {
-		c, err := net.DialTimeout("tcp", address, 400*time.Millisecond)
+		c, err := net.DialTimeout("tcp", address, patience(should))
 		if err != nil {
 			return err
 		}

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// pings reports whether an echo request is answered.
-func (p *peer) pings(address string) bool {
+// pings reports whether an echo request is answered, which is waited for where it should.
+func (p *peer) pings(address string, should bool) bool {
 	p.t.Helper()
-	err := p.do(func() error { return ping(netip.MustParseAddr(address)) })
+	err := p.do(func() error { return ping(netip.MustParseAddr(address), patience(should)) })
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		p.t.Errorf("cannot ping %s: %v", address, err)
 	}
 	return err == nil
 }
 
-func ping(to netip.Addr) error {
+func ping(to netip.Addr, within time.Duration) error {
 	network, any, protocol := "ip4:icmp", "0.0.0.0", 1
 	var request, reply icmp.Type = ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply
 	if to.Is6() {
@@ -39,7 +39,7 @@ func ping(to netip.Addr) error {
 	if err != nil {
 		return err
 	}
-	if err := c.SetDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	if _, err := c.WriteTo(b, &net.IPAddr{IP: to.AsSlice()}); err != nil {

@@ -15,7 +15,7 @@ func TestSeenShowsTheWholePicture(t *testing.T) {
 	s.applyAll(Consent{})
 	s.plugVMs()
 	run(t, "iptables -A INPUT -p udp --dport 53 -j ACCEPT; ip6tables -A OUTPUT -p tcp --dport 25 -j DROP")
-	if !s.internet.reaches("203.0.113.10:22") {
+	if !s.internet.reaches("203.0.113.10:22", true) {
 		t.Fatal("SSH is closed")
 	}
 	got, err := s.Seen(context.Background())
