@@ -42,11 +42,8 @@ type fakeDaemon struct {
 	faults []string
 }
 
-// loadContract reads the contract once: that is most of what a short test costs.
-var loadContract = sync.OnceValues(contract.Load)
-
 func startFake(dir, socket string) (*fakeDaemon, error) {
-	c, err := loadContract()
+	c, err := contract.Load()
 	if err != nil {
 		return nil, err
 	}

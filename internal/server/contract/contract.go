@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
@@ -22,17 +23,29 @@ type Contract struct {
 	router routers.Router
 }
 
-// Load parses and checks the contract.
-func Load() (*Contract, error) { return Parse(api.OpenAPI) }
+// Load returns the contract in api/openapi.yaml, which nobody changes: it is part of
+// the program, so it is parsed once, and the tests say that it is valid. To do both at
+// each call took most of a daemon's start.
+func Load() (*Contract, error) { return loaded() }
+
+var loaded = sync.OnceValues(func() (*Contract, error) { return parse(api.OpenAPI) })
 
 // Parse parses and checks an OpenAPI document.
 func Parse(data []byte) (*Contract, error) {
+	c, err := parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.doc.Validate(context.Background()); err != nil {
+		return nil, fmt.Errorf("the contract is not valid OpenAPI: %w", err)
+	}
+	return c, nil
+}
+
+func parse(data []byte) (*Contract, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(data)
 	if err != nil {
 		return nil, fmt.Errorf("cannot parse the contract: %w", err)
-	}
-	if err := doc.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("the contract is not valid OpenAPI: %w", err)
 	}
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {

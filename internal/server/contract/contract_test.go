@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/waddle-social/waddle/api"
 )
 
 func load(t *testing.T) *Contract {
@@ -14,6 +16,17 @@ func load(t *testing.T) *Contract {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Load does not look: what is checked here cannot change until the next build.
+func TestTheContractIsValid(t *testing.T) {
+	if _, err := Parse(api.OpenAPI); err != nil {
+		t.Error(err)
+	}
+	broken := strings.Replace(string(api.OpenAPI), "operationId: getVersion\n", "operationId: getHealth\n", 1)
+	if _, err := Parse([]byte(broken)); err == nil || !strings.Contains(err.Error(), "getHealth") {
+		t.Errorf("two operations of one name: %v", err)
+	}
 }
 
 func TestEverySchemaIsDescribedAndHasAnExample(t *testing.T) {
