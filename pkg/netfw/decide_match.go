@@ -53,28 +53,28 @@ func parseMatch(f Family, text string) (ruleMatch, error) {
 
 // option returns the test of an option, nil when it has none.
 func (m *ruleMatch) option(f Family, o option, all []option) (func(Packet) bool, error) {
-	unknown := fmt.Errorf("%s is not something that waddled uses", o)
+	unknown := func() error { return fmt.Errorf("%s is not something that waddled uses", o) }
 	switch o.name {
 	case "-j":
 		v, ok := verdicts[o.value]
 		if !ok || o.not || m.verdict != "" {
-			return nil, unknown
+			return nil, unknown()
 		}
 		m.verdict = v
 		return nil, nil
 	case "-m":
 		if _, ok := implied[o.value]; !ok || o.not {
-			return nil, unknown
+			return nil, unknown()
 		}
 		return nil, nil
 	case "--limit", "--limit-burst":
 		if o.not {
-			return nil, unknown
+			return nil, unknown()
 		}
 		return nil, nil // within its rate
 	case "-i", "-o":
 		if !interfaceName.MatchString(o.value) {
-			return nil, unknown
+			return nil, unknown()
 		}
 		if o.name == "-i" {
 			return func(p Packet) bool { return p.In == o.value }, nil
@@ -84,7 +84,7 @@ func (m *ruleMatch) option(f Family, o option, all []option) (func(Packet) bool,
 		return addressTest(f, o)
 	case "-p":
 		if !slices.Contains([]string{"tcp", "udp", "icmp", "ipv6-icmp"}, o.value) {
-			return nil, unknown
+			return nil, unknown()
 		}
 		return func(p Packet) bool { return p.Proto == o.value }, nil
 	case "--ctstate":
