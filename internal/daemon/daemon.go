@@ -105,13 +105,14 @@ func (p *parts) lookAtAll() {
 // beside at its deadline, as when somebody has written the state by hand.
 const expireEvery = time.Minute
 
-// tell hands on what comes, and says on rules when the kernel's rules have changed.
+// tell hands on what comes, and says on rules when the kernel's rules, or the
+// files that they are in, have changed.
 func tell(ctx context.Context, in <-chan string, rules chan<- struct{}) <-chan string {
 	out := make(chan string)
 	go func() {
 		defer close(out)
 		for kind := range in {
-			if kind == netfw.EventRules {
+			if kind == netfw.EventRules || kind == netfw.EventFiles {
 				select {
 				case rules <- struct{}{}:
 				default: // one is waiting already

@@ -24,7 +24,7 @@ func TestALostStateOpensNoHostThatIsLockedDown(t *testing.T) {
 		return h.run("iptables -t nat -S WADDLE-POSTROUTING | grep -c MASQUERADE || true") == "1\n"
 	}
 	want := rules()
-	for _, lost := range []string{"rm /etc/waddle/firewall/state.json", "rm -r /etc/waddle/firewall"} {
+	for _, lost := range []string{"rm /etc/waddle/firewall/rules.v4", "rm /etc/waddle/firewall/rules.v[46]", "rm /etc/waddle/firewall/state.json", "rm -r /etc/waddle/firewall"} {
 		h.run(lost + "; iptables -t nat -F WADDLE-POSTROUTING")
 		for begun := time.Now(); !looked() || rules() != want; time.Sleep(100 * time.Millisecond) {
 			if h.reaches(h.Scanner, "22", 150*time.Millisecond) {

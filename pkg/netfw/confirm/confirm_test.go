@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -355,6 +356,51 @@ func TestARollbackToDamagedRulesTakesTheChangesOwnCopyThenLockdown(t *testing.T)
 	if w.kernel != text(netfw.BuiltinLockdown()) {
 		t.Errorf("with both copies damaged there is\n%s", w.kernel)
 	}
+}
+
+func TestBootFilesThatAreLostWhileTheHostRunsAreWrittenAgain(t *testing.T) {
+	for name, lose := range map[string]func(*world){
+		"one is cut off":     func(w *world) { w.cut("rules.v4") },
+		"one is missing":     func(w *world) { w.ok(w.remove(w.dir, "rules.v6")) },
+		"all are missing":    func(w *world) { w.ok(w.remove(w.dir, "rules.v4", "rules.v6", "rules.bridge")) },
+		"nonsense is in one": func(w *world) { w.damage("rules.v6", "*filter nonsense\n") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.confirmed(netfw.Lockdown)
+			lose(w)
+			w.ok(w.Expire(t.Context()))
+			w.boot, w.kernel = "boot-2", ""
+			w.ok(w.Boot(t.Context()))
+			w.is(netfw.Lockdown, "after the next boot")
+		})
+	}
+	t.Run("what the driver has written since stays", func(t *testing.T) {
+		w := newWorld(t)
+		w.confirmed(netfw.Lockdown)
+		since := rulesOf(t, netfw.Lockdown)
+		since.V4 = slices.Clone(since.V4)
+		since.V4[0].Rules = append([]string{"-s 10.10.0.2/32 -i vmbr1 -p tcp -m tcp --dport 2222 -j ACCEPT"}, since.V4[0].Rules...)
+		w.ok(w.writeBootFiles(since))
+		w.ok(w.Expire(t.Context()))
+		w.boot, w.kernel = "boot-2", ""
+		w.ok(w.Boot(t.Context()))
+		if w.kernel != text(since) {
+			t.Errorf("loaded:\n%s", w.kernel)
+		}
+	})
+	t.Run("the change's own are damaged too", func(t *testing.T) {
+		w := newWorld(t)
+		w.confirmed(netfw.Lockdown)
+		w.cut("rules.v4")
+		s, err := w.State(t.Context())
+		w.ok(err)
+		w.cut(changeName(s.Confirmed.ID, "v4"))
+		w.ok(w.Expire(t.Context()))
+		if _, err := w.Wanted(t.Context()); err == nil {
+			t.Error("nobody is told")
+		}
+	})
 }
 
 func TestChainsThatAChangeDoesNotNameStay(t *testing.T) {

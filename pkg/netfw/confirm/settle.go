@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"slices"
+
+	"github.com/waddle-social/waddle/pkg/netfw"
 )
 
 // settled reads the state and finishes what was left unfinished: what is due is
@@ -46,8 +48,32 @@ func (f *Firewall) settle(s State) (State, error) {
 		if err := f.writeState(s); err != nil {
 			return s, err
 		}
+	} else if err := f.mend(s.Confirmed); err != nil {
+		return s, err
 	}
 	return s, f.tidy(s)
+}
+
+// mend writes boot files that were damaged or are missing again, as they were
+// confirmed; what the driver has changed since, it changes again. Without it the
+// next boot would load the built-in lockdown. Where the change's own files are
+// damaged as well there is nothing to mend with.
+func (f *Firewall) mend(c *Confirmed) error {
+	if c == nil {
+		return nil
+	}
+	if set, err := f.readBootFiles(c.Profile != netfw.Open); err == nil && set != nil {
+		return nil
+	}
+	own, err := readChange(f.dir, c.ID, c.Sums)
+	if err != nil {
+		return nil // whoever needs the rules says so
+	}
+	if err := f.writeBootFiles(own); err != nil {
+		return err
+	}
+	f.log.Error("the rules for the boot were damaged or missing; they are written again as they were confirmed", "id", c.ID)
+	return nil
 }
 
 // tidy removes the rule files of changes that are neither confirmed nor pending.
