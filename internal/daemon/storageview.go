@@ -55,6 +55,11 @@ func volumeOf(v storage.Volume) api.Volume {
 	if t := v.Target; t != nil {
 		out.Target = &api.VolumeTarget{Iqn: t.IQN, Lun: t.LUN, Backstore: t.Backstore, Enabled: t.Enabled, Portals: append([]string{}, t.Portals...)}
 		out.Sessions = each(t.Sessions, sessionOf)
+		if c := t.Counters; c != nil {
+			out.Target.Counters = &api.VolumeCounters{
+				Logins: bytes(c.Logins), RefusedLogins: bytes(c.Refused), Commands: bytes(c.Commands), ReadMiB: bytes(c.ReadMiB), WrittenMiB: bytes(c.WrittenMiB),
+			}
+		}
 	}
 	return out
 }

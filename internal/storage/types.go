@@ -56,6 +56,17 @@ type Target struct {
 	Backstore string
 	Device    string
 	Sessions  []Session
+	Counters  *Counters // of a volume that was asked for alone; nil in lists
+}
+
+// Counters are what a target has counted since it was made, which is the last
+// boot at the earliest.
+type Counters struct {
+	Logins     uint64
+	Refused    uint64 // logins without the right CHAP secret, or refused otherwise
+	Commands   uint64
+	ReadMiB    uint64
+	WrittenMiB uint64
 }
 
 // Session is an initiator that is logged in.

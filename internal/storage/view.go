@@ -40,7 +40,29 @@ func (b *Backend) Volume(ctx context.Context, name string) (Volume, error) {
 	if err != nil {
 		return Volume{}, err
 	}
-	return b.view(ctx, w, e)
+	v, err := b.view(ctx, w, e)
+	if err == nil && v.Target != nil {
+		v.Target.Counters, err = b.counters(ctx, w.targets[e.asset].IQN, v.Target.LUN)
+	}
+	return v, err
+}
+
+// counters of a target that went away meanwhile are none.
+func (b *Backend) counters(ctx context.Context, i iscsi.IQN, lun int) (*Counters, error) {
+	st, err := b.iscsi.Statistics(ctx, i)
+	if errors.Is(err, iscsi.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &Counters{Logins: st.Logins, Refused: st.AuthenticationFails + st.AuthorizationFails + st.OtherLoginFails}
+	for _, l := range st.LUNs {
+		if l.Number == lun {
+			c.Commands, c.ReadMiB, c.WrittenMiB = l.Commands, l.ReadMiB, l.WrittenMiB
+		}
+	}
+	return c, nil
 }
 
 // Sessions returns who is logged in to any of our targets.

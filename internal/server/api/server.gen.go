@@ -3403,6 +3403,36 @@ type VolumeClone struct {
 	Snapshot SnapshotName `json:"snapshot,omitempty,omitzero"`
 }
 
+// VolumeCounters What the kernel has counted since it made the target, which it does anew after each boot.
+//
+// Example: {"commands":5120,"logins":3,"readMiB":12,"refusedLogins":0,"writtenMiB":40}
+type VolumeCounters struct {
+	// Commands SCSI commands.
+	//
+	// Example: 5120
+	Commands int64 `json:"commands"`
+
+	// Logins Logins that succeeded.
+	//
+	// Example: 3
+	Logins int64 `json:"logins"`
+
+	// ReadMiB Read by initiators, in MiB.
+	//
+	// Example: 12
+	ReadMiB int64 `json:"readMiB"`
+
+	// RefusedLogins Logins that did not, as without the right CHAP secret.
+	//
+	// Example: 0
+	RefusedLogins int64 `json:"refusedLogins"`
+
+	// WrittenMiB Written by initiators, in MiB.
+	//
+	// Example: 40
+	WrittenMiB int64 `json:"writtenMiB"`
+}
+
 // VolumeList One page of volumes, by name.
 //
 // Example: {"volumes":[]}
@@ -3600,6 +3630,11 @@ type VolumeTarget struct {
 	//
 	// Example: scratch
 	Backstore string `json:"backstore,omitempty,omitzero"`
+
+	// Counters What the kernel has counted since it made the target, which it does anew after each boot.
+	//
+	// Example: {"commands":5120,"logins":3,"readMiB":12,"refusedLogins":0,"writtenMiB":40}
+	Counters *VolumeCounters `json:"counters,omitempty"`
 
 	// Enabled Whether initiators may log in.
 	//

@@ -38,6 +38,10 @@ func Volume(v client.Volume, c Clock, st Look) string {
 		rows = append(rows, []string{"clone of", v.Origin})
 	}
 	rows = append(rows, []string{"target", volumeTarget(v.Target)})
+	if v.Target != nil && v.Target.Counters != nil {
+		n := v.Target.Counters
+		rows = append(rows, []string{"counted", fmt.Sprintf("%d logins, %d refused; %d MiB read and %d MiB written by %d commands", n.Logins, n.RefusedLogins, n.ReadMiB, n.WrittenMiB, n.Commands)})
+	}
 	var b strings.Builder
 	b.WriteString(Columns(rows...))
 	if len(v.Sessions) > 0 {
