@@ -96,6 +96,7 @@ func TestWhatCannotBeIsRefusedAndChangesNothing(t *testing.T) {
 		{"a snapshot of a name that is there", secondSnapshot(b.Snapshot(ctx, "data", "one")), problem.Conflict},
 		{"a snapshot with an at sign in its name", secondSnapshot(b.Snapshot(ctx, "data", "a@b")), problem.InvalidRequest},
 		{"a snapshot of a name that the driver keeps for itself", secondSnapshot(b.Snapshot(ctx, "data", "volume-source-for-volume-pvc-1")), problem.InvalidRequest},
+		{"a snapshot of a name that is waddle's own", secondSnapshot(b.Snapshot(ctx, "data", "waddle-clone-copy")), problem.InvalidRequest},
 		{"a snapshot that is not there", b.DeleteSnapshot(ctx, "data", "nothing"), problem.NotFound},
 		{"a snapshot that a clone is made of", b.DeleteSnapshot(ctx, "data", "one"), problem.InUse},
 		{"a clone of a name that is there", second(b.Clone(ctx, CloneRequest{Volume: "data", Snapshot: "one", Name: "pvc-1"})), problem.Conflict},
@@ -172,6 +173,27 @@ func TestARollbackToWhenAVolumeWasSmallerKeepsItsSize(t *testing.T) {
 			t.Errorf("a rollback that zfs refused has changed %s:\n%s\nwas\n%s", name, h.state(), before)
 		}
 	}
+}
+
+func TestARollbackDestroysNoSnapshotThatKubernetesKnows(t *testing.T) {
+	ctx, h := context.Background(), newHost(t)
+	b := h.ready()
+	must(t, h.driver(b).CreateVolume("pvc-1", size))
+	must(t, h.driver(b).CreateSnapshot("pvc-1", "old", false))
+	must(t, h.driver(b).CreateSnapshot("pvc-1", "newer", false))
+	before := h.state()
+	_, err := b.Rollback(ctx, RollbackRequest{Volume: "pvc-1", Snapshot: "old", DestroyNewer: true})
+	if p := refused(t, err, problem.InUse); !slices.Equal(p.Others, []string{"newer"}) {
+		t.Errorf("refused with %+v", p)
+	}
+	if h.state() != before {
+		t.Errorf("changed:\n%s\nwas\n%s", h.state(), before)
+	}
+	_, err = b.Rollback(ctx, RollbackRequest{Volume: "pvc-1", Snapshot: "newer", DestroyNewer: true})
+	must(t, err)
+	must(t, b.DeleteSnapshot(ctx, "pvc-1", "newer"))
+	_, err = b.Rollback(ctx, RollbackRequest{Volume: "pvc-1", Snapshot: "old", DestroyNewer: true})
+	must(t, err)
 }
 
 // TestATargetThatCouldNotBeMadeAgainIsNotTakenDown has volumes that waddle does

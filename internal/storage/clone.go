@@ -36,7 +36,7 @@ func (b *Backend) cloneNow(ctx context.Context, r CloneRequest, to zfs.Volume) (
 	if err := b.dropLeftover(ctx, s); err != nil {
 		return Volume{}, err
 	}
-	if _, err := b.Snapshot(ctx, r.Volume, r.Snapshot); err != nil {
+	if _, err := b.snapshot(ctx, e, r.Snapshot); err != nil {
 		return Volume{}, err
 	}
 	v, err := b.clone(ctx, r, to)

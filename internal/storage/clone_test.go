@@ -45,7 +45,9 @@ func TestTheSourceOfAKilledCloneIsTakenAnewAndOneInUseIsNot(t *testing.T) {
 	b := h.ready()
 	_, err := b.Create(ctx, CreateRequest{Name: "data", Size: 16 * mib})
 	must(t, err)
-	_, err = b.Snapshot(ctx, "data", "waddle-clone-copy")
+	e, err := b.one(ctx, "data")
+	must(t, err)
+	_, err = b.snapshot(ctx, e, "waddle-clone-copy") // what a clone that was killed leaves
 	must(t, err)
 	_, err = b.Clone(ctx, CloneRequest{Volume: "data", Name: "copy"})
 	must(t, err)

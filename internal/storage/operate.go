@@ -177,10 +177,16 @@ func (b *Backend) Snapshot(ctx context.Context, volume, name string) (Snapshot, 
 	if err != nil {
 		return Snapshot{}, err
 	}
-	if strings.HasPrefix(name, helperPrefix) {
-		return Snapshot{}, problem.New(problem.InvalidRequest, "choose another name",
-			"cannot take snapshot %s: democratic-csi deletes snapshots of such names together with what it makes from them", short(name))
+	for prefix, who := range map[string]string{helperPrefix: "democratic-csi", cloneSource(""): "waddle"} {
+		if strings.HasPrefix(name, prefix) {
+			return Snapshot{}, problem.New(problem.InvalidRequest, "choose another name",
+				"cannot take snapshot %s: %s deletes snapshots of such names together with what it makes from them", short(name), who)
+		}
 	}
+	return b.snapshot(ctx, e, name)
+}
+
+func (b *Backend) snapshot(ctx context.Context, e *entry, name string) (Snapshot, error) {
 	s, err := e.info.Name.Snapshot(name)
 	if err != nil {
 		return Snapshot{}, badName(err)

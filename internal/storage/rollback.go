@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -61,7 +63,12 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 	if err := b.unexport(ctx, e, false); err != nil {
 		return Volume{}, classified(err, "cannot roll back volume %s", e.name)
 	}
-	err = b.rollback(ctx, e, s, then, r.DestroyNewer)
+	err = b.rollback(ctx, e, s, then, func(refusal error) error {
+		if !r.DestroyNewer {
+			return refusal
+		}
+		return claimedAmong(refusal, w.snapshotsOf(e), e.name, r.Snapshot)
+	})
 	again := b.reexport(ctx, e)
 	if err != nil {
 		return Volume{}, classified(joined(err, again), "cannot roll back volume %s to %s", e.name, r.Snapshot)
@@ -74,8 +81,9 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 
 // rollback takes e back to s, in which it has the size then, and gives it the
 // size that it has now. That is noted before, so that whoever comes after a kill
-// knows of it.
-func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then uint64, newer bool) error {
+// knows of it. newer is asked with zfs's refusal, which names the newer snapshots,
+// whether they may go.
+func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then uint64, newer func(refusal error) error) error {
 	size := e.size()
 	if then < size {
 		kept, err := zfs.NewProperty(sizeProperty, strconv.FormatUint(size, 10))
@@ -86,7 +94,12 @@ func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then u
 			return err
 		}
 	}
-	_, err := b.zfs.Run(ctx, zfs.Rollback(s, newer))
+	_, err := b.zfs.Run(ctx, zfs.Rollback(s, false))
+	if errors.Is(err, zfs.ErrNewer) {
+		if err = newer(err); err == nil {
+			_, err = b.zfs.Run(ctx, zfs.Rollback(s, true))
+		}
+	}
 	if then < size {
 		err = errors.Join(err, b.regrow(ctx, e.volume, size))
 	}
@@ -100,6 +113,29 @@ func (b *Backend) regrow(ctx context.Context, v zfs.Volume, size uint64) error {
 	}
 	_, err := b.zfs.Run(ctx, zfs.Inherit(v, sizeProperty))
 	return err
+}
+
+// claimedAmong refuses to destroy newer snapshots, which zfs has named in its
+// refusal line by line, when Kubernetes knows them.
+func claimedAmong(refusal error, all []Snapshot, volume, name string) error {
+	z, is := errors.AsType[*zfs.Error](refusal)
+	if !is {
+		return refusal
+	}
+	named := strings.Split(z.Text, "\n")
+	var claimed []string
+	for _, s := range all {
+		if s.Claim != "" && slices.Contains(named, s.Dataset) {
+			claimed = append(claimed, s.Name)
+		}
+	}
+	if len(claimed) == 0 {
+		return nil
+	}
+	p := problem.New(problem.InUse, "delete them there: kubectl delete volumesnapshot …; when Kubernetes has forgotten them: waddle storage snapshot "+volume+" NAME --delete --unclaimed",
+		"cannot roll back volume %s to %s: Kubernetes knows %s that would be destroyed", volume, name, counted(len(claimed), "newer snapshot", "newer snapshots"))
+	p.Others = claimed
+	return p
 }
 
 // strange refuses to take down a target that could not be made again: one that

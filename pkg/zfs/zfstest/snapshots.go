@@ -2,6 +2,8 @@ package zfstest
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/waddle-social/waddle/pkg/zfs"
 )
@@ -38,8 +40,9 @@ var snapshotRows = []Row{
 		v, _ := e.made("a", 16*MiB)
 		old := e.taken(v, "old")
 		newer := e.taken(v, "newer")
-		if _, err := e.C.Run(e.Ctx, zfs.Rollback(old, false)); !errors.Is(err, zfs.ErrNewer) {
-			e.Fatalf("got %v", err)
+		_, err := e.C.Run(e.Ctx, zfs.Rollback(old, false))
+		if z := new(zfs.Error); !errors.Is(err, zfs.ErrNewer) || !errors.As(err, &z) || !slices.Contains(strings.Split(z.Text, "\n"), newer.String()) {
+			e.Fatalf("got %v, which does not name %s on a line of its own", err, newer)
 		}
 		e.run(zfs.Rollback(old, true))
 		e.missing(newer)
