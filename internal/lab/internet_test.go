@@ -74,7 +74,7 @@ func TestTheWebServerStreamsAtTheRateAskedFor(t *testing.T) {
 	n, err := io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
 	// Five pieces of at most 10,000 bytes, a tenth of a second apart.
-	if took := time.Since(start); err != nil || n != 45000 || took < 350*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(start); err != nil || n != 45000 || took < 350*time.Millisecond {
 		t.Errorf("%d bytes in %s, %v", n, took, err)
 	}
 	resp, err = client.Get("http://" + WebName + "/stream?rate=fast")

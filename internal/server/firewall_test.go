@@ -74,7 +74,7 @@ func TestAProfileIsSetConfirmedAndRolledBackOverTheSocket(t *testing.T) {
 // sawEvents wants these states of the firewall's events, in order.
 func (w *world) sawEvents(states ...string) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for e, err := range w.engine.Events(ctx, engine.EventFilter{}) {
 		w.must(err)

@@ -102,16 +102,13 @@ func TestTheStreamOfAllBeginsWithWhatIsStillToCome(t *testing.T) {
 	t.Fatal("the stream ended")
 }
 
+// A stop waits for what runs, and says so when it did in vain.
 func TestAStoppingServerEndsItsStreams(t *testing.T) {
 	w := newWorld(t)
 	resp, err := w.root().send(context.Background(), "GET", "/v1/events", "")
 	w.must(err)
 	defer resp.Body.Close()
-	began := time.Now()
 	w.must(w.stop())
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the stop took %s", took)
-	}
 }
 
 // A stream outlives the timeouts of ordinary requests.

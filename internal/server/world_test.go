@@ -132,7 +132,7 @@ func (w *world) start(change ...func(*Options)) {
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
 		Socket:         w.socket(), Group: socketGroup, TLSDir: filepath.Join(w.dir, "tls"),
 		Listen: func() (netip.AddrPort, bool) { return w.tls, true },
-		Drain:  2 * time.Second,
+		Drain:  20 * time.Second,
 		Log:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
@@ -148,7 +148,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-done
-		short, end := context.WithTimeout(context.Background(), 5*time.Second)
+		short, end := context.WithTimeout(context.Background(), 30*time.Second)
 		defer end()
 		if cerr := w.engine.Close(short); cerr != nil && err == nil {
 			err = cerr
@@ -196,12 +196,12 @@ func (w *world) must(err error) {
 
 func (w *world) waitUntil(what string, ok func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return
 		}
 	}
-	w.t.Fatalf("waited 10 s in vain until %s; the log says:\n%s", what, w.log)
+	w.t.Fatalf("waited a minute in vain until %s; the log says:\n%s", what, w.log)
 }
 
 func freePort(t *testing.T) netip.AddrPort {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -108,20 +109,25 @@ func questions(worlds []*world, cells []cell, profile string, set RuleSet) (all 
 // does on every one of them.
 func TestEveryRuleIsNoticed(t *testing.T) {
 	cells, worlds, sets := allCells(t), plainWorlds(t), allSets(t)
-	tried, missed := 0, 0
-	for _, profile := range columns {
-		all, by := questions(worlds, cells, profile, sets[profile])
-		for _, m := range mutants(profile, sets[profile]) {
-			tried++
-			notices := func(q question) bool { return q.notices(m, q.cell) }
-			rule := sets[profile].Of(m.family)[m.chain].Rules[m.rule]
-			if !slices.ContainsFunc(by[rule], notices) && !slices.ContainsFunc(all, notices) {
-				missed++
-				t.Errorf("%s: no cell notices %s", profile, m.what)
-			}
+	var tried, missed atomic.Int64
+	t.Run("profile", func(t *testing.T) {
+		for _, profile := range columns {
+			t.Run(profile, func(t *testing.T) {
+				t.Parallel()
+				all, by := questions(worlds, cells, profile, sets[profile])
+				for _, m := range mutants(profile, sets[profile]) {
+					tried.Add(1)
+					notices := func(q question) bool { return q.notices(m, q.cell) }
+					rule := sets[profile].Of(m.family)[m.chain].Rules[m.rule]
+					if !slices.ContainsFunc(by[rule], notices) && !slices.ContainsFunc(all, notices) {
+						missed.Add(1)
+						t.Errorf("no cell notices %s", m.what)
+					}
+				}
+			})
 		}
-	}
-	t.Logf("%d rule sets with one rule removed or inverted tried, %d noticed by no cell", tried, missed)
+	})
+	t.Logf("%d rule sets with one rule removed or inverted tried, %d noticed by no cell", tried.Load(), missed.Load())
 }
 
 // TestMutantsWithRealPackets loads every twentieth of those rule sets into the

@@ -88,7 +88,7 @@ func greet(l net.Listener) {
 }
 
 func reach(at netip.AddrPort) error {
-	c, err := net.DialTimeout("tcp", at.String(), time.Second)
+	c, err := net.DialTimeout("tcp", at.String(), 10*time.Second)
 	if err != nil {
 		return err
 	}
