@@ -74,23 +74,32 @@ func (d *Driver) installed(ctx context.Context, platform []string, now time.Time
 	return out, nil
 }
 
-func (d *Driver) keyLogin(ctx context.Context, keys []key) (Login, bool, error) {
+// keysWritten is when authorized_keys was last written.
+func (d *Driver) keysWritten() (time.Time, error) {
 	path, err := d.resolve(keysPath)
 	if err != nil {
-		return Login{}, false, err
+		return time.Time{}, err
 	}
 	info, err := os.Stat(d.at(path))
 	if err != nil {
-		return Login{}, false, fmt.Errorf("cannot look at %s: %w", path, err)
+		return time.Time{}, fmt.Errorf("cannot look at %s: %w", path, err)
 	}
-	logins, err := d.logins(ctx, info.ModTime())
+	return info.ModTime(), nil
+}
+
+func (d *Driver) keyLogin(ctx context.Context, keys []key) (Login, bool, error) {
+	written, err := d.keysWritten()
+	if err != nil {
+		return Login{}, false, err
+	}
+	logins, err := d.logins(ctx, written)
 	if err != nil {
 		return Login{}, false, err
 	}
 	var last Login
 	for _, l := range logins {
 		for _, k := range keys {
-			if l.Key == k.print && !l.At.Before(info.ModTime()) && l.At.After(last.At) {
+			if l.Key == k.print && !l.At.Before(written) && l.At.After(last.At) {
 				last = l
 			}
 		}

@@ -124,7 +124,7 @@ func TestWithoutAWayInByKeyPasswordsStayOn(t *testing.T) {
 				return "", nil
 			}
 			var lockout *LockoutError
-			if err := b.ApplySSH(t.Context(), Proof{Keys: []string{ours}, SessionOpen: true}); !errors.As(err, &lockout) || !strings.Contains(err.Error(), c.reason) {
+			if err := b.ApplySSH(t.Context(), Proof{Keys: []string{ours}, SessionOpen: time.Now().Add(time.Second)}); !errors.As(err, &lockout) || !strings.Contains(err.Error(), c.reason) {
 				t.Errorf("not refused for %q: %v", c.reason, err)
 			}
 			if b.exists(sshdDropIn) || b.exists(reloadPending) {
@@ -149,7 +149,7 @@ func TestSystemdReloadsTheServiceAndAFailureBringsTheFormerFileBack(t *testing.T
 		}
 		return good, nil
 	}
-	proof := Proof{Keys: []string{ours}, SessionOpen: true}
+	proof := Proof{Keys: []string{ours}, SessionOpen: time.Now().Add(time.Second)}
 	fails = errors.New("Job for ssh.service failed")
 	if err := b.ApplySSH(t.Context(), proof); err == nil || !strings.Contains(err.Error(), "is as it was before") {
 		t.Errorf("the error is %v", err)

@@ -11,9 +11,10 @@ import (
 // Proof is why switching passwords off locks nobody out.
 type Proof struct {
 	Keys []string // the platform's keys, each a line as in a .pub file
-	// SessionOpen is the operator's word that they are logged in with a key at
-	// this moment. Without it a login with one of the keys has to be in the log.
-	SessionOpen bool
+	// SessionOpen is when the operator gave their word that they are logged in
+	// with a key; zero means never. Without it, or when the keys were written
+	// since, a login with one of them has to be in the log.
+	SessionOpen time.Time
 }
 
 // LockoutError says why passwords stay on. Nothing was changed.
@@ -29,7 +30,7 @@ func (e *LockoutError) Error() string {
 //
 // It returns a *ConflictError when somebody else's line says otherwise, and a
 // *LockoutError until one of the keys can log in by what is installed, and a
-// login with it was seen since or the operator has one open.
+// login with it was seen since or the operator has said since to have one open.
 func (d *Driver) ApplySSH(ctx context.Context, proof Proof) error {
 	d.write.Lock()
 	defer d.write.Unlock()
@@ -74,19 +75,39 @@ func (d *Driver) safe(ctx context.Context, proof Proof, values map[string]string
 	}
 	if len(installed) == 0 {
 		reasons = append(reasons, "no key of the platform is installed in "+keysPath+" without options that restrict it")
-	} else if !proof.SessionOpen {
-		_, seen, err := d.keyLogin(ctx, installed)
+	} else {
+		reason, err := d.unproven(ctx, proof, installed)
 		if err != nil {
 			return err
 		}
-		if !seen {
-			reasons = append(reasons, "no login with a key of the platform was seen since it was installed: log in with it once, or say that you have a session open that did")
+		if reason != "" {
+			reasons = append(reasons, reason)
 		}
 	}
 	if len(reasons) > 0 {
 		return &LockoutError{reasons}
 	}
 	return nil
+}
+
+// unproven is why nothing shows yet that one of the keys lets its owner in. The
+// operator's word counts, as a login does, only since the keys were last written.
+func (d *Driver) unproven(ctx context.Context, proof Proof, installed []key) (string, error) {
+	written, err := d.keysWritten()
+	if err != nil {
+		return "", err
+	}
+	if proof.SessionOpen.After(written) {
+		return "", nil
+	}
+	_, seen, err := d.keyLogin(ctx, installed)
+	switch {
+	case err != nil || seen:
+		return "", err
+	case !proof.SessionOpen.IsZero():
+		return "that a session is open was said at " + proof.SessionOpen.UTC().Format(time.RFC3339) + ", and the keys were written since: log in with one of them, or say it again", nil
+	}
+	return "no login with a key of the platform was seen since it was installed: log in with it once, or say that you have a session open that did", nil
 }
 
 func readsRootsKeys(files string) bool {

@@ -69,7 +69,7 @@ func TestPasswordsGoOffOnlyOnceAKeyHasLoggedInAndComeBackByUndo(t *testing.T) {
 	}
 
 	var lockout *LockoutError
-	if err := h.ApplySSH(ctx, Proof{Keys: platform, SessionOpen: true}); !errors.As(err, &lockout) || !strings.Contains(err.Error(), "no key of the platform is installed") {
+	if err := h.ApplySSH(ctx, Proof{Keys: platform, SessionOpen: time.Now().Add(time.Second)}); !errors.As(err, &lockout) || !strings.Contains(err.Error(), "no key of the platform is installed") {
 		t.Fatalf("without a key installed: %v", err)
 	}
 	must(t, h.ApplyKeys(ctx, platform))
@@ -117,9 +117,22 @@ func TestTheOperatorsWordStandsForALogin(t *testing.T) {
 	h := newHost(t)
 	must(t, h.SetRootPassword(t.Context(), Secret{[]byte(testPassword)}))
 	must(t, h.ApplyKeys(t.Context(), []string{h.key}))
-	must(t, h.ApplySSH(t.Context(), Proof{Keys: []string{h.key}, SessionOpen: true}))
+	must(t, h.ApplySSH(t.Context(), Proof{Keys: []string{h.key}, SessionOpen: time.Now().Add(time.Second)}))
 	h.passwordIsRefused()
 	must(t, h.byKey())
+}
+
+func TestTheOperatorsWordFromBeforeTheKeysWereWrittenDoesNotCount(t *testing.T) {
+	h := newHost(t)
+	must(t, h.SetRootPassword(t.Context(), Secret{[]byte(testPassword)}))
+	said := time.Now()
+	must(t, h.ApplyKeys(t.Context(), []string{h.key}))
+	must(t, os.Chtimes(keysPath, time.Time{}, said.Add(time.Second)))
+	var lockout *LockoutError
+	if err := h.ApplySSH(t.Context(), Proof{Keys: []string{h.key}, SessionOpen: said}); !errors.As(err, &lockout) || !strings.Contains(err.Error(), "the keys were written since") {
+		t.Errorf("%v", err)
+	}
+	h.passwordIsTaken()
 }
 
 func TestALoginFromBeforeTheKeyWasWrittenDoesNotCount(t *testing.T) {

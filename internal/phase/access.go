@@ -45,8 +45,11 @@ func waysIn(p *platform.Platform, ways Access, acks Acknowledgements) []engine.S
 	passwords := wayIn[access.SSHBefore]{
 		look: ways.LookSSH,
 		apply: func(ctx context.Context) error {
-			_, open := acks.Acknowledgement(keyLogin)
-			return ways.ApplySSH(ctx, access.Proof{Keys: keys, SessionOpen: open})
+			proof := access.Proof{Keys: keys}
+			if said, open := acks.Acknowledgement(keyLogin); open {
+				proof.SessionOpen = said.At
+			}
+			return ways.ApplySSH(ctx, proof)
 		},
 		capture: ways.CaptureSSH,
 		show:    ways.ShowUndoSSH,

@@ -98,9 +98,11 @@ func (w *ways) RootPasswordSet(context.Context) (time.Time, bool, error) {
 // acked is the gates that somebody has closed.
 type acked map[string]string
 
+var saidAt = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
+
 func (a acked) Acknowledgement(step string) (*engine.Acknowledgement, bool) {
 	by, ok := a[step]
-	return &engine.Acknowledgement{Step: step, By: engine.Caller{Name: by}}, ok
+	return &engine.Acknowledgement{Step: step, By: engine.Caller{Name: by}, At: saidAt}, ok
 }
 
 func waysGraph(t *testing.T, w Access, a acked) *engine.Graph {
@@ -171,7 +173,7 @@ func TestGatesCloseByWhatIsSeenOrByAnAcknowledgement(t *testing.T) {
 	}
 }
 
-func TestTheDriverIsToldWhetherASessionIsOpen(t *testing.T) {
+func TestTheDriverIsToldWhenASessionWasSaidToBeOpen(t *testing.T) {
 	for name, acks := range map[string]acked{"nobody said so": nil, "somebody did": {keyLogin: "root"}} {
 		t.Run(name, func(t *testing.T) {
 			w := &ways{}
@@ -179,7 +181,11 @@ func TestTheDriverIsToldWhetherASessionIsOpen(t *testing.T) {
 			if err := s.Apply(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			if w.proof.SessionOpen != (acks != nil) || !slices.Equal(w.proof.Keys, []string{"ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"}) {
+			want := time.Time{}
+			if acks != nil {
+				want = saidAt
+			}
+			if !w.proof.SessionOpen.Equal(want) || !slices.Equal(w.proof.Keys, []string{"ssh-ed25519 AAAA one", "ssh-ed25519 BBBB two"}) {
 				t.Errorf("the proof is %+v", *w.proof)
 			}
 		})
