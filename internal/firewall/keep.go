@@ -18,6 +18,9 @@ const reconciles = 3 * time.Second
 // again and again gets no more than a load each time.
 const keepRest = time.Second
 
+// keepRetry is after a repair that failed; a change of the rules comes before it.
+const keepRetry = 30 * time.Second
+
 // keeping is what keep remembers.
 type keeping struct {
 	again time.Time // when to look once more; zero means with the next event
@@ -47,7 +50,7 @@ func (s *Service) keep(ctx context.Context, now time.Time) {
 	case errors.As(err, &damaged) || ctx.Err() != nil: // Watch says so; what is loaded stays
 	case err != nil:
 		s.o.Log.Error("the firewall's rules differ from the confirmed ones and cannot be loaded", "error", err)
-		k.rest, k.again = now.Add(keepRest), now.Add(keepRest)
+		k.rest, k.again = now.Add(keepRest), now.Add(keepRetry)
 	case n > 0:
 		k.rest, k.again = now.Add(keepRest), now.Add(keepRest)
 		s.o.Log.Warn("the firewall's rules were not the confirmed ones and are loaded again", "differences", n)

@@ -58,6 +58,22 @@ func TestTheRulesAreKeptWhereTheReconcilerLeavesThem(t *testing.T) {
 	}
 }
 
+func TestAKernelThatRefusesIsNotAskedEverySecond(t *testing.T) {
+	w := newWorld(t).phases0and1()
+	w.noDoc, w.kernel.refuse = unreadable, errors.New("no memory")
+	w.open()
+	now := time.Now()
+	w.keep(t.Context(), now)
+	if left := w.keeping.again.Sub(now); left != keepRetry {
+		t.Errorf("it is tried again after %s", left)
+	}
+	w.kernel.refuse = nil
+	w.keep(t.Context(), now.Add(keepRetry))
+	if !w.has(netfw.Initial) || w.told() != "firewall repaired" {
+		t.Errorf("the rules are not back; events %q", w.told())
+	}
+}
+
 func TestNothingIsLoadedWhereNothingWasApplied(t *testing.T) {
 	w := newWorld(t)
 	w.noDoc = unreadable
