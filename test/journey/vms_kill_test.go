@@ -128,12 +128,16 @@ func (h *host) withoutVMs() {
 	if err := h.KillDaemon(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
-	for _, id := range h.vmIDs() {
-		if id < 110 || id > 112 {
-			continue
+	nodes := slices.DeleteFunc(h.vmIDs(), func(id int) bool { return id < 110 || id > 112 })
+	for _, call := range []string{"POST /nodes/pve/qemu/%d/status/stop", "DELETE /nodes/pve/qemu/%d"} {
+		method, path, _ := strings.Cut(call, " ")
+		var tasks []json.RawMessage
+		for _, id := range nodes {
+			tasks = append(tasks, h.pveStart(method, fmt.Sprintf(path, id)))
 		}
-		h.pve("POST", fmt.Sprintf("/nodes/pve/qemu/%d/status/stop", id))
-		h.pve("DELETE", fmt.Sprintf("/nodes/pve/qemu/%d", id))
+		for _, task := range tasks {
+			h.pveEnded(task, call)
+		}
 	}
 	h.run("rm -rf /var/lib/waddle && cp -a /run/.lab/waddle-before /var/lib/waddle && : > " + seamLog)
 }

@@ -51,6 +51,16 @@ func (h *host) strangersVM(id int, name string) {
 // that the call starts.
 func (h *host) pve(method, path string, pairs ...string) json.RawMessage {
 	h.t.Helper()
+	raw := h.pveStart(method, path, pairs...)
+	if !h.pveEnded(raw, method+" "+path) {
+		return raw
+	}
+	return nil
+}
+
+// pveStart is pve without waiting.
+func (h *host) pveStart(method, path string, pairs ...string) json.RawMessage {
+	h.t.Helper()
 	params := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
 		params.Set(pairs[i], pairs[i+1])
@@ -59,9 +69,15 @@ func (h *host) pve(method, path string, pairs ...string) json.RawMessage {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	return raw
+}
+
+// pveEnded waits for the task that a call has started, and tells whether it has.
+func (h *host) pveEnded(raw json.RawMessage, call string) bool {
+	h.t.Helper()
 	var upid string
 	if json.Unmarshal(raw, &upid) != nil || !strings.HasPrefix(upid, "UPID:") {
-		return raw
+		return false
 	}
 	for {
 		raw, err := h.Proxmox(h.t.Context(), "GET", "/nodes/pve/tasks/"+url.PathEscape(upid)+"/status", nil)
@@ -74,9 +90,9 @@ func (h *host) pve(method, path string, pairs ...string) json.RawMessage {
 		}
 		if st.Status == "stopped" {
 			if st.ExitStatus != "OK" {
-				h.t.Fatalf("%s %s ended with %q", method, path, st.ExitStatus)
+				h.t.Fatalf("%s ended with %q", call, st.ExitStatus)
 			}
-			return nil
+			return true
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

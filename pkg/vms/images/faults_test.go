@@ -270,6 +270,7 @@ func failing(op string, n int, err error) func(string) error {
 func TestEachFaultIsOneClearErrorLeavesNothingHalfMadeAndASecondRunFinishes(t *testing.T) {
 	for n, c := range cells {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			before := w.o
 			content := image(uint64(n))

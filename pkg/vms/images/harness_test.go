@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -117,7 +118,7 @@ func image(seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := pve.QCOW2(1 << 30)
 	for len(b) < 700_000 {
-		b = append(b, byte(r.Uint32()))
+		b = binary.LittleEndian.AppendUint64(b, r.Uint64())
 	}
 	return b
 }
@@ -142,6 +143,8 @@ type world struct {
 	api   *rest.Client
 	o     images.Options
 	root  *http.Client
+
+	grants int // that were made
 }
 
 func newWorld(t *testing.T) *world {
@@ -216,20 +219,18 @@ func (w *world) asRoot(method, path string, params url.Values) json.RawMessage {
 	return call(method, path, params, http.Header{"Cookie": {"PVEAuthCookie=" + ticket.Ticket}, "Csrfpreventiontoken": {ticket.CSRFPreventionToken}})
 }
 
-var grants int
-
 // grant makes a user and a token with exactly these privileges.
 func (w *world) grant(privileges []images.Privilege) (token string) {
 	w.t.Helper()
-	grants++
-	user := fmt.Sprintf("images%d@pve", grants)
+	w.grants++
+	user := fmt.Sprintf("images%d@pve", w.grants)
 	w.asRoot("POST", "/access/users", url.Values{"userid": {user}})
 	byPath := map[string][]string{}
 	for _, p := range privileges {
 		byPath[p.Path] = append(byPath[p.Path], p.Name)
 	}
 	for path, names := range byPath {
-		role := fmt.Sprintf("images%d%s", grants, strings.ReplaceAll(path, "/", "-"))
+		role := fmt.Sprintf("images%d%s", w.grants, strings.ReplaceAll(path, "/", "-"))
 		w.asRoot("POST", "/access/roles", url.Values{"roleid": {role}, "privs": {strings.Join(names, ",")}})
 		w.asRoot("PUT", "/access/acl", url.Values{"path": {path}, "users": {user}, "roles": {role}, "propagate": {"1"}})
 	}
@@ -250,12 +251,15 @@ func (w *world) writeToken(token string) {
 	}
 }
 
+// stored is where the storage has its images.
+func (w *world) stored() string { return filepath.Join(w.dir, "pve", "storage", "local", "import") }
+
 // imported is what the storage holds, by file name.
 func (w *world) imported() map[string][]byte {
 	w.t.Helper()
 	all := map[string][]byte{}
-	for _, v := range w.files(filepath.Join(w.dir, "pve", "storage", "local", "import")) {
-		raw, err := os.ReadFile(filepath.Join(w.dir, "pve", "storage", "local", "import", v))
+	for _, v := range w.files(w.stored()) {
+		raw, err := os.ReadFile(filepath.Join(w.stored(), v))
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -287,8 +291,8 @@ func (w *world) ensure(i images.Image) error {
 // holds checks that the image is there, whole, and that nothing else is left of it.
 func (w *world) holds(i images.Image, content []byte) {
 	w.t.Helper()
-	if got, there := w.imported()[i.Name]; !there || !bytes.Equal(got, content) {
-		w.t.Errorf("the storage has %d bytes as %s (there: %t), not the %d of the image", len(got), i.Name, there, len(content))
+	if got, err := os.ReadFile(filepath.Join(w.stored(), i.Name)); err != nil || !bytes.Equal(got, content) {
+		w.t.Errorf("the storage has %d bytes as %s (%v), not the %d of the image", len(got), i.Name, err, len(content))
 	}
 	if left := w.files(w.o.Dir); len(left) > 0 {
 		w.t.Errorf("left in the directory of downloads: %v", left)
