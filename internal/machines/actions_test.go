@@ -3,6 +3,7 @@ package machines
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -176,6 +177,44 @@ func TestAMakingAnewThatIsStoppedAnywhereEndsInOneNewVM(t *testing.T) {
 		t.Errorf("a delete and a create have more than %d side effects", stops)
 	}
 	t.Logf("stopped at each of %d side effects", stops)
+}
+
+func TestAVMThatCouldNotBeMadeAnewIsNotDeleted(t *testing.T) {
+	b := newBench(t)
+	b.made(teleport)
+	b.must(b.do(ImagePrune, "images", Args{Force: true}))
+	before := b.on()
+	online := b.o.HTTP.Transport
+	b.o.HTTP.Transport = offline{}
+	refusedWith(t, "without its image", b.do(VMRecreate, teleport, Args{}), problem.Unavailable)
+	if after := b.on(); after != before {
+		t.Errorf("without its image: there was\n%s\nand is\n%s", before, after)
+	}
+	b.o.HTTP.Transport = online
+	b.bridges = "vmbr0"
+	refusedWith(t, "without its bridge", b.do(VMRecreate, teleport, Args{}), problem.NeedsNotDone, "vmbr1")
+	b.bridges = ""
+	b.byHand("PUT", "/storage/local-zfs", "content", "rootdir")
+	refusedWith(t, "without its storage", b.do(VMRecreate, teleport, Args{}), problem.HostUnsuitable, "local-zfs")
+	b.byHand("PUT", "/storage/local-zfs", "content", "images,rootdir")
+	if after := b.on(); after != before {
+		t.Errorf("there was\n%s\nand is\n%s", before, after)
+	}
+	b.strangers(202, "router")
+	b.platform("spec:\n", "spec:\n  vms:\n    teleport: {id: 202}\n")
+	refusedWith(t, "with a number that a stranger has", b.do(VMRecreate, teleport, Args{}), problem.Conflict, "router")
+	b.platform()
+	if now := b.on(); !strings.HasPrefix(now, before) {
+		t.Errorf("there was\n%s\nand is\n%s", before, now)
+	}
+	b.must(b.do(VMRecreate, teleport, Args{}))
+}
+
+// offline is a host without the internet.
+type offline struct{}
+
+func (offline) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("no route to host")
 }
 
 func TestAStopThatFailsChangesNothingOfWhatIsToBe(t *testing.T) {

@@ -92,6 +92,11 @@ func (x act) recreate(ctx context.Context) (engine.Step, error) {
 			return r, err
 		},
 		Apply: func(ctx context.Context, run *engine.Run) error {
+			release, err := x.readied(ctx, k, spec, run)
+			if err != nil {
+				return err
+			}
+			defer release()
 			if err := x.remove(ctx, run); err != nil {
 				return err
 			}
@@ -101,6 +106,36 @@ func (x act) recreate(ctx context.Context) (engine.Step, error) {
 			return x.makeAgain(ctx, k, spec, run)
 		},
 	}, nil
+}
+
+// readied has all that the new VM is made of, before the old one goes.
+func (x act) readied(ctx context.Context, k set, spec vms.Spec, run *engine.Run) (release func(), err error) {
+	rec, there, err := x.goes()
+	if err != nil || !there {
+		return func() {}, err
+	}
+	if v, err := x.now(ctx, rec.ID); err != nil || v == nil { // gone already
+		return func() {}, err
+	}
+	if err := x.driver.Replaceable(ctx, spec); err != nil {
+		return nil, refused(err)
+	}
+	if err := k.writeSnippets(); err != nil {
+		return nil, err
+	}
+	image, err := k.image.image(x.p)
+	if err != nil {
+		return nil, err
+	}
+	_, cache, err := x.s.drivers(x.p)
+	if err != nil {
+		return nil, err
+	}
+	use, err := cache.Ensure(ctx, image, newTeller(run).download)
+	if err != nil {
+		return nil, refusedImage(err)
+	}
+	return use.Release, nil
 }
 
 // makeAgain makes the VM. The record of one that somebody else deleted keeps it from

@@ -40,7 +40,8 @@ type bench struct {
 	t          *testing.T
 	pve        *pve.Server
 	p          *platform.Platform
-	etcd       bool // the gate after which there is one
+	etcd       bool   // the gate after which there is one
+	bridges    string // that the host has; empty: all
 	seam       func(op string) error
 	root       *http.Client
 	csrf, auth string
@@ -66,7 +67,7 @@ func newBench(t *testing.T) *bench {
 	t.Cleanup(func() { b.must(db.Close()) })
 	b.Service = New(Options{
 		State: db, Dir: filepath.Join(dir, "downloads"), URL: s.URL(), CAFile: s.CAFile(), TokenFile: filepath.Join(dir, "token"),
-		StorageCfg: filepath.Join(dir, "storage.cfg"), HTTP: internet, HasBridge: func(string) (bool, error) { return true, nil },
+		StorageCfg: filepath.Join(dir, "storage.cfg"), HTTP: internet, HasBridge: func(name string) (bool, error) { return b.bridges == "" || strings.Contains(b.bridges, name), nil },
 		Platform: func() (*platform.Platform, string, error) { return b.p, "r1", nil },
 		Seam:     func(op string) error { return b.seam(op) },
 		Poll:     4 * time.Millisecond,

@@ -208,6 +208,17 @@ func (x set) lookSnippets() ([]engine.Difference, error) {
 	return out, err
 }
 
+func (x set) writeSnippets() error {
+	if len(x.snippets) == 0 {
+		return nil
+	}
+	dir, err := x.snippetDir()
+	if err != nil {
+		return err
+	}
+	return x.s.write(dir, x.snippets)
+}
+
 func (x set) apply(ctx context.Context, run *engine.Run) error {
 	driver, cache, err := x.s.drivers(x.p)
 	if err != nil {
@@ -218,14 +229,8 @@ func (x set) apply(ctx context.Context, run *engine.Run) error {
 		return err
 	}
 	tell := newTeller(run)
-	if len(x.snippets) > 0 {
-		dir, err := x.snippetDir()
-		if err != nil {
-			return err
-		}
-		if err := x.s.write(dir, x.snippets); err != nil {
-			return err
-		}
+	if err := x.writeSnippets(); err != nil {
+		return err
 	}
 	if all, err = x.toKeep(ctx, driver, all); err != nil {
 		return err

@@ -88,25 +88,47 @@ func (d *Driver) again(ctx context.Context, s Spec, p *plan) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if rec.ID != s.ID {
-		if free, err := d.free(ctx, s.ID); err != nil || !free {
-			if err == nil {
-				err = d.taken(ctx, s)
-			}
-			return Outcome{}, err
-		}
-	}
-	old := s
-	old.ID = rec.ID
-	for _, check := range []func() error{func() error { return d.unique(ctx, old) }, func() error { return d.bridges(s) }} {
-		if err := check(); err != nil {
-			return Outcome{}, err
-		}
+	if err := d.replaceable(ctx, s, rec); err != nil {
+		return Outcome{}, err
 	}
 	if err := d.remove(ctx, s.Name, graceDefault); err != nil {
 		return Outcome{}, err
 	}
 	return d.make(ctx, s, p)
+}
+
+// Replaceable says what would refuse to make a VM of ours anew, so that it is known
+// before the old one goes: another VM with its number, its name or a MAC, a bridge or a storage
+// that is not there. The room that the old one's disks take is taken to be free.
+func (d *Driver) Replaceable(ctx context.Context, s Spec) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	rec, _, err := d.existing(ctx, s.Name)
+	if err == nil {
+		err = d.replaceable(ctx, s.filled(), rec)
+	}
+	return tried(err, "make VM %s (%d) anew", s.Name, s.ID)
+}
+
+func (d *Driver) replaceable(ctx context.Context, s Spec, rec Record) error {
+	if rec.ID != s.ID {
+		if free, err := d.free(ctx, s.ID); err != nil || !free {
+			if err == nil {
+				err = d.taken(ctx, s)
+			}
+			return err
+		}
+	}
+	old := s
+	old.ID = rec.ID
+	if err := d.unique(ctx, old); err != nil {
+		return err
+	}
+	if err := d.bridges(s); err != nil {
+		return err
+	}
+	return d.usable(ctx, s, nil)
 }
 
 // make makes a VM that is not there.

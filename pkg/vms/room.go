@@ -22,6 +22,14 @@ func (d *Driver) room(ctx context.Context, s Spec) error {
 	need := map[string]int64{} // GiB
 	for _, disk := range s.Disks {
 		need[disk.Storage] += int64(disk.Size)
+	}
+	return d.usable(ctx, s, need)
+}
+
+// usable looks whether the storages are there and take what is to be put on them, and
+// have so many GiB free.
+func (d *Driver) usable(ctx context.Context, s Spec, need map[string]int64) error {
+	for _, disk := range s.Disks {
 		if from, _, on := strings.Cut(disk.Image, ":"); on && strings.Contains(disk.Image, ":import/") {
 			if err := d.fits(ctx, from, "import", 0); err != nil {
 				return err
