@@ -70,6 +70,9 @@ func (x set) undo(ctx context.Context, raw json.RawMessage, run *engine.Run) err
 		if err := driver.WithProgress(tell.task).Delete(ctx, rec.Name, undoGrace); err != nil {
 			return refused(err)
 		}
+		if err := x.s.records.keepOn(rec.Name); err != nil {
+			return err
+		}
 	}
 	if len(x.snippets) == 0 {
 		return nil

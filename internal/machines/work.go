@@ -124,6 +124,8 @@ func (s *Service) look(ctx context.Context, driver *vms.Driver, spec vms.Spec) (
 		switch {
 		case err != nil:
 			return r, err
+		case f.Lock != "": // a backup may have it off for a while
+			r.Notes = append(r.Notes, fmt.Sprintf("%s is off, and something holds it: %s", spec.Name, f.Lock))
 		case onPurpose:
 			r.Notes = append(r.Notes, fmt.Sprintf("%s is off: %s has stopped it at %s", spec.Name, off.By, off.At.Format(time.RFC3339)))
 		default:

@@ -33,6 +33,23 @@ func TestEachStateOfAVMIsOneDecision(t *testing.T) {
 			b.made(teleport)
 			b.must(b.do(VMStop, teleport, Args{}))
 		}, "done", "teleport is off: a test has stopped it"},
+		{"a backup has it off", func(b *bench) {
+			b.made(teleport)
+			b.byHand("POST", vmPath(teleportID, "/status/stop"))
+			_, err := b.pve.Inject(pve.Fault{Kind: pve.FaultLock, VMID: teleportID, Lock: "backup"})
+			b.must(err)
+		}, "done", "teleport is off, and something holds it: backup"},
+		{"it was stopped, and its making undone and done again", func(b *bench) {
+			b.must(b.do(ImagePull, DebianName, Args{}))
+			step := b.work(teleport)
+			raw, err := step.Undo.Capture(b.t.Context())
+			b.must(err)
+			b.made(teleport)
+			b.must(b.do(VMStop, teleport, Args{}))
+			b.must(step.Undo.Apply(b.t.Context(), raw, &engine.Run{}))
+			b.made(teleport)
+			b.byHand("POST", vmPath(teleportID, "/status/stop"))
+		}, "change VM teleport power", ""},
 		{"somebody else deleted it", func(b *bench) {
 			b.made(teleport)
 			b.byHand("POST", vmPath(teleportID, "/status/stop"))

@@ -20,7 +20,7 @@ func (p *plan) add(x Difference) { p.found.Differences = append(p.found.Differen
 
 // compare holds a VM that is ours against its Spec.
 func (s Spec) compare(v *vm, rec Record, tag string) *plan {
-	p := &plan{found: Finding{Exists: true, Running: v.running}, set: map[string]string{}, grow: map[string]int{}}
+	p := &plan{found: Finding{Exists: true, Running: v.running, Lock: v.next["lock"]}, set: map[string]string{}, grow: map[string]int{}}
 	managed := map[string]bool{}
 	for _, opt := range append(s.options(tag), s.surplus(v)...) {
 		managed[opt.name] = true

@@ -42,6 +42,7 @@ func (x Difference) String() string {
 type Finding struct {
 	Exists      bool
 	Running     bool
+	Lock        string       // who holds it: backup, snapshot, rollback …
 	Differences []Difference // none means that nothing is to be done
 	Notes       []string     // worth knowing, no difference
 }
