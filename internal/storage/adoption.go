@@ -229,6 +229,9 @@ func (b *Backend) Move(ctx context.Context, name string) (Volume, error) {
 			return Volume{}, classified(err, "cannot move volume %s", e.info.Name)
 		}
 	}
+	if err := b.held(ctx, e); err != nil {
+		return Volume{}, classified(joined(err, b.reexport(ctx, e)), "cannot move volume %s", e.info.Name)
+	}
 	if _, err := b.zfs.Run(ctx, zfs.Rename(e.info.Name, to.Name)); err != nil {
 		return Volume{}, classified(joined(err, b.reexport(ctx, e)), "cannot move volume %s", e.info.Name)
 	}

@@ -84,6 +84,9 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 // knows of it. newer is asked with zfs's refusal, which names the newer snapshots,
 // whether they may go.
 func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then uint64, newer func(refusal error) error) error {
+	if err := b.held(ctx, e); err != nil {
+		return err
+	}
 	size := e.size()
 	if then < size {
 		kept, err := zfs.NewProperty(sizeProperty, strconv.FormatUint(size, 10))
@@ -104,6 +107,22 @@ func (b *Backend) rollback(ctx context.Context, e *entry, s zfs.Snapshot, then u
 		err = errors.Join(err, b.regrow(ctx, e.volume, size))
 	}
 	return err
+}
+
+// held refuses when a backstore has the volume's device although our target is
+// gone: a target of another name exports it, and initiators that we do not look
+// for may have it mounted. zfs itself would not mind.
+func (b *Backend) held(ctx context.Context, e *entry) error {
+	all, err := b.iscsi.Backstores(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Device == e.device && s.Enabled {
+			return problem.New(problem.InUse, "see who has it with targetcli ls, and remove that target there", "volume %s is exported by a target that is not waddle's: backstore %s has its device", e.info.Name, s.Name)
+		}
+	}
+	return nil
 }
 
 // regrow gives a volume the size back that a rollback took.
