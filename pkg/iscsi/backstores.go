@@ -117,7 +117,9 @@ func (w *work) configure(b Backstore, dir string) error {
 	if err := w.write(Change{Op: opSetSerial, Object: object, Want: b.serial()}, path.Join(dir, "wwn/vpd_unit_serial"), b.serial()); err != nil {
 		return err
 	}
-	return w.write(Change{Op: opEnableBackstore, Object: object, Is: "disabled", Want: "enabled"}, path.Join(dir, "enable"), "1")
+	return w.opening(func() error {
+		return w.write(Change{Op: opEnableBackstore, Object: object, Is: "disabled", Want: "enabled"}, path.Join(dir, "enable"), "1")
+	})
 }
 
 // setSerial repairs the serial of a backstore that is enabled. retire has taken

@@ -34,6 +34,7 @@ type Options struct {
 type Client struct {
 	o     Options
 	turn  chan struct{} // holds one token: the right to change something
+	open  chan struct{} // holds one token: the turn to have a device opened
 	mu    sync.Mutex
 	stuck map[IQN]string // targets with a call that has not returned
 }
@@ -61,8 +62,9 @@ func New(o Options) (*Client, error) {
 	if o.Host == nil {
 		o.Host = ThisHost{}
 	}
-	c := &Client{o: o, turn: make(chan struct{}, 1), stuck: map[IQN]string{}}
+	c := &Client{o: o, turn: make(chan struct{}, 1), open: make(chan struct{}, 1), stuck: map[IQN]string{}}
 	c.turn <- struct{}{}
+	c.open <- struct{}{}
 	return c, nil
 }
 

@@ -101,9 +101,29 @@ func (w *work) do(ch Change, path string, call func(FS) error) error {
 const restartSys = syscall.Errno(512)
 
 const (
-	restartFor   = 10 * time.Second
+	restartFor   = 20 * time.Second
 	restartPause = 5 * time.Millisecond
 )
+
+// opening is around what opens a backstore's device. ZFS opens one zvol at a time
+// for the first time (under spa_namespace_lock), and whoever comes meanwhile looks
+// again and again without a place in a queue (zvol_open): of sixteen that came at
+// once, one got no turn within ten seconds. So ours come one after the other. A
+// call that the kernel keeps for longer than the watchdog waits holds up nobody.
+func (w *work) opening(call func() error) error {
+	if w.dry {
+		return call()
+	}
+	limit := time.NewTimer(w.c.o.Watchdog)
+	defer limit.Stop()
+	select {
+	case <-w.c.open:
+		defer func() { w.c.open <- struct{}{} }()
+	case <-limit.C:
+	case <-w.ctx.Done(): // call says so
+	}
+	return call()
+}
 
 // again repeats a call that the kernel wants to have repeated.
 func again(call func() error) error {

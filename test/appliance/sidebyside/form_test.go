@@ -24,7 +24,7 @@ func chosen(t *testing.T) form {
 	t.Helper()
 	switch v := os.Getenv("WADDLE_SIDEBYSIDE"); v {
 	case "full":
-		return form{name: v, runs: 21, stock: 21, stockMany: 3, few: 10, many: 1000, half: 500}
+		return form{name: v, runs: 21, stock: 21, stockMany: 1, few: 10, many: 1000, half: 500}
 	case "short":
 		return form{name: v, runs: 21, stock: 5, stockMany: 1, few: 10, many: 100, half: 50}
 	case "":
