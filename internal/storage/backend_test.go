@@ -226,6 +226,20 @@ func TestATargetThatCouldNotBeMadeAgainIsNotTakenDown(t *testing.T) {
 	}
 }
 
+func TestWhatAnOlderHostLeftWithoutATargetCanBeDeleted(t *testing.T) {
+	ctx, h := context.Background(), newHost(t)
+	b := h.ready()
+	before := h.state()
+	h.zvol(b, root+"/pvc-1", driverMade...)
+	_, err := b.Rollback(ctx, RollbackRequest{Volume: "pvc-1", Snapshot: "none"})
+	refused(t, err, problem.NotFound)
+	refused(t, b.Delete(ctx, DeleteRequest{Name: "pvc-1"}), problem.InUse) // Kubernetes may know it
+	must(t, b.Delete(ctx, DeleteRequest{Name: "pvc-1", Unclaimed: true}))
+	if h.state() != before {
+		t.Errorf("left over:\n%s\nwant\n%s", h.state(), before)
+	}
+}
+
 func TestOfTwoCreatesOfOneNameOneWins(t *testing.T) {
 	ctx, h := context.Background(), newHost(t)
 	b := h.ready()

@@ -56,6 +56,9 @@ func (b *Backend) Rollback(ctx context.Context, r RollbackRequest) (Volume, erro
 	if err != nil {
 		return Volume{}, err
 	}
+	if older(e, w) {
+		return Volume{}, olderHosts(e)
+	}
 	if err := strange(e, w); err != nil {
 		return Volume{}, err
 	}
@@ -157,15 +160,19 @@ func claimedAmong(refusal error, all []Snapshot, volume, name string) error {
 	return p
 }
 
+func olderHosts(e *entry) error {
+	return problem.New(problem.Conflict, "take it over first: waddle storage adopt", "volume %s is an older host's", e.info.Name)
+}
+
 // strange refuses to take down a target that could not be made again: one that
 // somebody else made of a volume that waddle does not export.
 func strange(e *entry, w *world) error {
 	t, is := w.targets[e.asset]
-	if e.managed || !older(e, w) && !(is && exports(t, e.device)) {
+	if e.managed || !is || !exports(t, e.device) {
 		return nil
 	}
 	if older(e, w) {
-		return problem.New(problem.Conflict, "take it over first: waddle storage adopt", "volume %s is an older host's", e.info.Name)
+		return olderHosts(e)
 	}
 	return problem.New(problem.Conflict, "remove that target first, with targetcli", "volume %s is private, and somebody exports it as target %s", e.info.Name, t.IQN)
 }
