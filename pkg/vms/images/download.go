@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"syscall"
 	"time"
 )
@@ -31,6 +32,20 @@ func (s sums) known() bool { return s.sha256 != "" || s.sha512 != "" }
 // magic is what every qcow2 image begins with (QEMU docs/interop/qcow2.txt).
 var magic = []byte("QFI\xfb")
 
+var errNoImage = errors.New("what the server sends is no qcow2 image")
+
+// begins tells whether a file begins as an image does.
+func begins(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	_, err = io.ReadFull(f, head)
+	return err == nil && bytes.Equal(head, magic)
+}
+
 // fetch downloads, verifies and names the file at path. A part that can be resumed stays under its temporary
 // name; everything else is removed on an error.
 func (d *downloader) fetch(ctx context.Context, i Image, want sums, path string) (got sums, size int64, err error) {
@@ -45,6 +60,9 @@ func (d *downloader) fetch(ctx context.Context, i Image, want sums, path string)
 				return got, 0, errors.Join(err, p.discard())
 			}
 			return got, 0, errors.Join(err, p.close())
+		}
+		if !begins(path + partSuffix) { // an empty answer is an answer too
+			return got, 0, errors.Join(fmt.Errorf("cannot download %s: %w", i.URL, errNoImage), p.discard())
 		}
 		got.sha256, got.sha512 = p.sums()
 		err := verify(i, want, got)
@@ -149,7 +167,7 @@ func (d *downloader) copy(body io.Reader, p *partial, m *meter, dog *time.Timer)
 		if n > 0 {
 			dog.Reset(d.stall)
 			if p.at == 0 && n >= len(magic) && !bytes.HasPrefix(buf, magic) {
-				return permanent(errors.New("what the server sends is no qcow2 image"))
+				return permanent(errNoImage)
 			}
 			if p.src.Size >= 0 && p.at+int64(n) > p.src.Size {
 				return restart(fmt.Errorf("the server sends more than the %d bytes that it announced", p.src.Size))

@@ -86,7 +86,7 @@ func stall(rw http.ResponseWriter, r *http.Request, content []byte) bool {
 
 func silent(_ http.ResponseWriter, r *http.Request, _ []byte) bool {
 	<-r.Context().Done()
-	return true
+	panic(http.ErrAbortHandler) // or the end of the handler would be an empty answer
 }
 
 // unresumable serves without anything that a part could be recognised by, and the first time half.
@@ -157,6 +157,8 @@ var cells = []cell{
 	{name: "the checksum is for customers", wrong: always(status(402, "text/plain", "pay")), says: "the server answers 402 Payment Required"},
 	{name: "a login page answers", wrong: always(status(200, "text/html; charset=utf-8", "<html>")), says: `the server sends "text/html; charset=utf-8", which is no disk image`},
 	{name: "a type that is no type", wrong: always(status(200, ";;", "x")), says: "which is no disk image"},
+	{name: "the answer is empty", wrong: always(status(200, "application/octet-stream", "")), says: "is no qcow2 image"},
+	{name: "the answer has two bytes", wrong: always(status(200, "application/octet-stream", "QF")), says: "is no qcow2 image"},
 	{name: "the file is no qcow2", wrong: always(status(200, "application/octet-stream", strings.Repeat("<html>", 100))), says: "is no qcow2 image"},
 	{name: "a redirect to plain http", wrong: always(func(rw http.ResponseWriter, r *http.Request, _ []byte) bool {
 		http.Redirect(rw, r, "http://127.0.0.1:1/x.qcow2", http.StatusFound)
