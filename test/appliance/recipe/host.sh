@@ -38,12 +38,22 @@ host_packages() {
 		fail "apt-get install ${missing[*]} failed"
 }
 
+# archives prints one line for each archive that apt has lists of: origin|label|address.
+archives() {
+	# shellcheck disable=SC2016 # apt's own variables
+	apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages'
+}
+
 # host_mirror finds the archives (mirror, security; the latter may stay empty)
 # that this machine's apt has read its package lists from.
 host_mirror() {
 	local lists
-	# shellcheck disable=SC2016 # apt's own variables
-	lists=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(REPO_URI)' 'Created-By: Packages')
+	lists=$(archives)
+	if [[ -z ${WADDLE_DEBIAN_MIRROR:-} && $lists != *"Debian|Debian|"* ]]; then
+		say "reading apt's package lists, there are none"
+		apt-get -q update || fail "apt-get update failed; is the mirror in apt's sources reachable?"
+		lists=$(archives)
+	fi
 	mirror=${WADDLE_DEBIAN_MIRROR:-$(awk -F'|' '$1=="Debian" && $2=="Debian" {print $3; exit}' <<<"$lists")}
 	security=$(awk -F'|' '$1=="Debian" && $2=="Debian-Security" {print $3; exit}' <<<"$lists")
 	[[ -n $mirror ]] || fail "apt's package lists name no Debian mirror; run apt-get update, or set WADDLE_DEBIAN_MIRROR to one"
