@@ -35,18 +35,6 @@ func chosen(t *testing.T) form {
 	return form{}
 }
 
-// times measures do n times, with undo after each.
-func times(n int, do, undo func()) []time.Duration {
-	took := make([]time.Duration, n)
-	for i := range took {
-		began := time.Now()
-		do()
-		took[i] = time.Since(began)
-		undo()
-	}
-	return took
-}
-
 func median(took []time.Duration) time.Duration {
 	sorted := slices.Clone(took)
 	slices.Sort(sorted)

@@ -56,7 +56,6 @@ func newHost(t *testing.T) *host {
 	h.stock = h.waddle
 	h.stock.V, h.stock.Base = stockRoot, stockBase
 	h.sh("zfs create -o mountpoint=none " + stockRoot)
-	h.sh("zfs create -s -b 16K -V 64M " + stockRoot + "/pvc-bench && udevadm settle")
 	t.Cleanup(func() { h.sh("zfs destroy -r " + stockRoot) })
 	return h
 }

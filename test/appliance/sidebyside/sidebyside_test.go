@@ -23,7 +23,8 @@ func TestSideBySide(t *testing.T) {
 	fmt.Printf("bench: form %s: %d runs of waddled's commands, %d of targetcli's; %d and %d targets; restores of %d and %d\n",
 		f.name, f.runs, f.stock, f.few, f.many, f.half, f.many)
 
-	h.sh(fmt.Sprintf("for n in $(seq 0 %d); do zfs create -s -b 16K -V 64M %s/v/pvc-bench-$n; done; udevadm settle", f.runs-1, root))
+	h.sh(fmt.Sprintf("for n in $(seq 0 %d); do zfs create -s -b 16K -V 64M %s/v/pvc-bench-$n && zfs create -s -b 16K -V 64M %s/pvc-bench-$n; done; udevadm settle",
+		f.runs-1, root, stockRoot))
 	h.connect()
 	ours := h.create(f.runs)
 	figure("create script through the endpoint, nothing beside it", ours)
@@ -33,6 +34,7 @@ func TestSideBySide(t *testing.T) {
 
 	few := h.beside(f, f.few)
 	fewStock := h.createStock(f.stockMany)
+	ratio(fmt.Sprintf("the create script beside %d targets: targetcli, against waddled", f.few), median(fewStock), median(few))
 	half := h.restore(f.half)
 	stockRestore := h.restoreStock(f.half)
 	verdict(ratio(fmt.Sprintf("restore of %d targets: targetctl, against waddled", f.half), stockRestore, half) >= wantRestore)
@@ -74,20 +76,24 @@ func (h *host) create(n int) []time.Duration {
 	return took
 }
 
-// createStock measures the same string as sshd would run it, on a volume that the
-// daemon does not look after. targetcli ends with 0 whatever happens, so what it
-// made is looked at.
+// createStock measures the same string as sshd would run it, on volumes that the
+// daemon does not look after, each its own too: opening one for the first time is
+// slower. targetcli ends with 0 whatever happens, so what it made is looked at.
 func (h *host) createStock(n int) []time.Duration {
 	h.Helper()
 	h.quiet()
-	lun := "/sys/kernel/config/target/iscsi/" + h.stock.IQN("pvc-bench") + "/tpgt_1/lun/lun_0"
-	return times(n,
-		func() { h.sh(h.stock.CreateTarget("pvc-bench")) },
-		func() {
-			h.sh("test -d " + lun)
-			h.sh(h.stock.DeleteTarget("pvc-bench"))
-			h.sh("test ! -e " + lun)
-		})
+	took := make([]time.Duration, n)
+	for i := range took {
+		id := fmt.Sprintf("pvc-bench-%d", i)
+		lun := "/sys/kernel/config/target/iscsi/" + h.stock.IQN(id) + "/tpgt_1/lun/lun_0"
+		began := time.Now()
+		h.sh(h.stock.CreateTarget(id))
+		took[i] = time.Since(began)
+		h.sh("test -d " + lun)
+		h.sh(h.stock.DeleteTarget(id))
+		h.sh("test ! -e " + lun)
+	}
+	return took
 }
 
 // beside measures the create script with n targets there.
