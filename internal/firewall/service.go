@@ -22,8 +22,7 @@ type Kernel interface {
 	LoadRules(ctx context.Context, set netfw.RuleSet) error
 }
 
-// Options is what a Service works with. All but Log and
-// Reported are needed.
+// Options is what a Service works with. All but Log and Reported are needed.
 type Options struct {
 	Truth  *confirm.Firewall
 	Kernel Kernel

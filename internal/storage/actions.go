@@ -52,11 +52,7 @@ func (s *Service) Step(what engine.Action) (engine.Step, error) {
 // lookRepair is Orphans in the engine's words. What Repair does nothing about is
 // left to the operator, and holds nothing up.
 func (b *Backend) lookRepair(ctx context.Context) (engine.Result, error) {
-	w, err := b.collect(ctx)
-	if err != nil {
-		return engine.Result{}, err
-	}
-	found, err := b.examine(ctx, w)
+	found, err := b.examined(ctx)
 	if err != nil {
 		return engine.Result{}, err
 	}

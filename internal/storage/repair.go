@@ -26,11 +26,7 @@ type finding struct {
 // Orphans returns what does not belong together, and changes nothing. It is what
 // Repair would see to, and beside it what only an operator can.
 func (b *Backend) Orphans(ctx context.Context) ([]Orphan, error) {
-	w, err := b.collect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := b.examine(ctx, w)
+	found, err := b.examined(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +35,15 @@ func (b *Backend) Orphans(ctx context.Context) ([]Orphan, error) {
 		all = append(all, f.Orphan)
 	}
 	return all, nil
+}
+
+// examined is what Orphans and the look before a repair are made of.
+func (b *Backend) examined(ctx context.Context) ([]finding, error) {
+	w, err := b.collect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return b.examine(ctx, w)
 }
 
 // Repair makes the targets what the volumes say, many at once, and removes what
