@@ -154,6 +154,7 @@ func TestMutantsWithRealPackets(t *testing.T) {
 				}
 				c := cells[i]
 				c.want = map[bool]byte{true: '-', false: '+'}[c.comesAbout(behindFirewall)]
+				s.forget()
 				s.try(w, c)
 			}
 		}
