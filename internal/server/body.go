@@ -53,7 +53,7 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 }
 
 // answerGrace is the time to say that a request took too long.
-const answerGrace = 5 * time.Second
+const answerGrace = 15 * time.Second
 
 // mayLast is true for what waits for an operation or streams.
 func mayLast(c *contract.Call) bool {

@@ -117,10 +117,10 @@ func TestACutIsRefusedUnlessForced(t *testing.T) {
 	c.do("PUT", "/v1/platform?force=true", doc, "If-Match: *", odd).want(200)
 	c.do("POST", "/v1/apply", `{"through":1}`, odd).problem(409, "would_cut_connection")
 	c.do("POST", "/v1/phases/0/run", `{}`, odd).problem(409, "would_cut_connection")
-	c.do("POST", "/v1/phases/1/run?wait=10s", `{}`, odd).want(200)
-	c.do("POST", "/v1/apply?wait=10s", `{"through":1,"force":true}`, odd).want(200)
+	c.do("POST", "/v1/phases/1/run?wait=60s", `{}`, odd).want(200)
+	c.do("POST", "/v1/apply?wait=60s", `{"through":1,"force":true}`, odd).want(200)
 	c.do("POST", "/v1/phases/1/undo", `{}`, internal).problem(409, "would_cut_connection")
-	c.do("POST", "/v1/phases/1/undo?wait=10s", `{"force":true}`, internal).want(200)
+	c.do("POST", "/v1/phases/1/undo?wait=60s", `{"force":true}`, internal).want(200)
 	c.do("POST", "/v1/apply", "{}", "Waddle-SSH-Connection: nonsense").problem(400, "invalid_request")
 }
 
@@ -128,5 +128,5 @@ func TestACutIsRefusedUnlessForced(t *testing.T) {
 func TestTheSSHHeaderCountsOnTheUnixSocketOnly(t *testing.T) {
 	w := newWorld(t).withPlatform()
 	secret, _ := w.token("ci", "operate")
-	w.with(secret).do("POST", "/v1/phases/0/run?wait=10s", "{}", "Waddle-SSH-Connection: 192.0.2.7 50000 203.0.113.10 2222").want(200)
+	w.with(secret).do("POST", "/v1/phases/0/run?wait=60s", "{}", "Waddle-SSH-Connection: 192.0.2.7 50000 203.0.113.10 2222").want(200)
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/internal/server/listen/listentest"
 )
 
 const docsDir = "../../docs/"
@@ -205,7 +206,7 @@ func TestTheScriptOfTheDocumentationSaysWhatWentWrong(t *testing.T) {
 	reader.run(2, "no-such-command")
 	reader.env = append(reader.env, "WADDLE_TOKEN_FILE=/dev/null")
 	reader.run(8, "status")
-	reader.env = append(reader.env, "WADDLE_SERVER=https://"+freePort(t).String())
+	reader.env = append(reader.env, "WADDLE_SERVER=https://"+listentest.Port(t, "127.0.0.1").String())
 	reader.run(7, "version")
 }
 

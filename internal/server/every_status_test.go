@@ -108,8 +108,8 @@ func running(t *testing.T, w *world) {
 	c.do("GET", "/v1/operations/"+op.ID, "").want(200)
 	c.do("GET", "/v1/operations/nothing", "").problem(404, "not_found")
 	release()
-	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "", "Idempotency-Key: cancel-key").want(200)
-	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=9s", "", "Idempotency-Key: cancel-key").problem(422, "idempotency_reused")
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=60s", "", "Idempotency-Key: cancel-key").want(200)
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=59s", "", "Idempotency-Key: cancel-key").problem(422, "idempotency_reused")
 	c.do("POST", "/v1/operations/nothing/cancel", "").problem(404, "not_found")
 	c.do("GET", "/v1/operations/"+op.ID+"/events", "").want(200)
 	c.do("GET", "/v1/operations/nothing/events", "").problem(404, "not_found")
@@ -122,19 +122,19 @@ func running(t *testing.T, w *world) {
 	// A bridge that waits answers 202, one that does not 200, for each call
 	// that starts an operation.
 	for _, path := range []string{"/v1/phases/1/run", "/v1/phases/1/undo", "/v1/apply"} {
-		c.do("POST", path+"?wait=10s", "", "Idempotency-Key: key-of-"+path).want(200)
-		c.do("POST", path+"?wait=11s", "", "Idempotency-Key: key-of-"+path).problem(422, "idempotency_reused")
+		c.do("POST", path+"?wait=60s", "", "Idempotency-Key: key-of-"+path).want(200)
+		c.do("POST", path+"?wait=61s", "", "Idempotency-Key: key-of-"+path).problem(422, "idempotency_reused")
 	}
 	w.set("network.bridge", false)
 	release = w.holdBridge()
 	op = c.do("POST", "/v1/apply", "").want(202).operation()
 	release()
-	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "")
-	c.do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
+	c.do("POST", "/v1/operations/"+op.ID+"/cancel?wait=60s", "")
+	c.do("POST", "/v1/phases/1/run?wait=60s", "").want(200)
 	undone := c.do("POST", "/v1/phases/1/undo", "").want(202).operation()
 	_, err = w.engine.Wait(t.Context(), undone.ID)
 	w.must(err)
-	c.do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
+	c.do("POST", "/v1/phases/1/run?wait=60s", "").want(200)
 }
 
 func confirming(t *testing.T, w *world) {
@@ -237,7 +237,7 @@ func storing(_ *testing.T, w *world) {
 			if _, err := w.engine.Wait(w.t.Context(), running.ID); err != nil {
 				w.t.Fatal(err)
 			}
-			op.Path += "?wait=10s"
+			op.Path += "?wait=60s"
 		}
 		if r := c.do(op.Method, op.Path, bodies[id]); r.status >= 300 {
 			w.t.Errorf("%s: %d %s", id, r.status, r.body)

@@ -111,7 +111,7 @@ func (h handlers) answerWith(ctx context.Context, wait *string, op *engine.Opera
 	if err != nil && limited.Err() == nil && !errors.Is(err, context.Canceled) {
 		return operationAnswer{}, err
 	}
-	return operationAnswer{op: op, deadline: h.o.Limits.RequestTimeout}, nil
+	return operationAnswer{op: op, deadline: h.o.Limits.RequestTimeout + answerGrace}, nil
 }
 
 // operationAnswer is 200 with an ended operation or 202 with a running one.

@@ -14,8 +14,8 @@ import (
 func TestARetryGetsTheFirstAnswerAndRunsNothing(t *testing.T) {
 	w := newWorld(t).withPlatform()
 	c := w.root()
-	first := c.do("POST", "/v1/apply?wait=10s", `{"through":1}`, "Idempotency-Key: build-4711").want(200)
-	again := c.do("POST", "/v1/apply?wait=10s", `{"through":1}`, "Idempotency-Key: build-4711").want(200)
+	first := c.do("POST", "/v1/apply?wait=60s", `{"through":1}`, "Idempotency-Key: build-4711").want(200)
+	again := c.do("POST", "/v1/apply?wait=60s", `{"through":1}`, "Idempotency-Key: build-4711").want(200)
 	if !bytes.Equal(first.body, again.body) || first.header.Get("Location") != again.header.Get("Location") {
 		t.Errorf("the answers differ:\n%s\n%s", first.body, again.body)
 	}
@@ -42,7 +42,7 @@ func TestOfRequestsAtOnceWithOneKeyOneRuns(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
-			r, err := c.try("POST", "/v1/apply?wait=10s", `{"through":1}`, "Idempotency-Key: at-once-1")
+			r, err := c.try("POST", "/v1/apply?wait=60s", `{"through":1}`, "Idempotency-Key: at-once-1")
 			if err != nil {
 				t.Error(err)
 				return
@@ -70,14 +70,14 @@ func TestAKeyBelongsToItsCallerAndItsRequest(t *testing.T) {
 	w := newWorld(t).withPlatform()
 	one, _ := w.token("one", "operate")
 	two, _ := w.token("two", "operate")
-	first := w.with(one).do("POST", "/v1/apply?wait=10s", `{"through":1}`, "Idempotency-Key: same-key").want(200)
-	other := w.with(two).do("POST", "/v1/apply?wait=10s", `{"through":1}`, "Idempotency-Key: same-key").want(200)
+	first := w.with(one).do("POST", "/v1/apply?wait=60s", `{"through":1}`, "Idempotency-Key: same-key").want(200)
+	other := w.with(two).do("POST", "/v1/apply?wait=60s", `{"through":1}`, "Idempotency-Key: same-key").want(200)
 	if first.operation().ID == other.operation().ID {
 		t.Error("two callers share a key")
 	}
 	for _, c := range []struct{ name, path, body string }{
-		{"another body", "/v1/apply?wait=10s", `{"through":0}`},
-		{"another path", "/v1/phases/1/run?wait=10s", `{"through":1}`},
+		{"another body", "/v1/apply?wait=60s", `{"through":0}`},
+		{"another path", "/v1/phases/1/run?wait=60s", `{"through":1}`},
 		{"another query", "/v1/apply", `{"through":1}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,9 +92,9 @@ func TestAKeyBelongsToItsCallerAndItsRequest(t *testing.T) {
 
 func TestARefusedRequestIsNotRemembered(t *testing.T) {
 	w := newWorld(t)
-	w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: early-bird").problem(404, "no_platform")
+	w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: early-bird").problem(404, "no_platform")
 	w.withPlatform()
-	r := w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: early-bird").want(200)
+	r := w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: early-bird").want(200)
 	if r.header.Get(replayedHeader) != "" {
 		t.Error("the answer was replayed")
 	}
@@ -102,10 +102,10 @@ func TestARefusedRequestIsNotRemembered(t *testing.T) {
 
 func TestTheAnswerIsKeptOverARestart(t *testing.T) {
 	w := newWorld(t).withPlatform()
-	first := w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: restart-1").want(200)
+	first := w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: restart-1").want(200)
 	w.must(w.stop())
 	w.start()
-	again := w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: restart-1").want(200)
+	again := w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: restart-1").want(200)
 	if !bytes.Equal(first.body, again.body) || again.header.Get(replayedHeader) != "true" {
 		t.Errorf("the answers differ:\n%s\n%s", first.body, again.body)
 	}
@@ -140,11 +140,11 @@ func TestAnAnswerIsForgottenAfterADay(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
 		o.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
 	}).withPlatform()
-	first := w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: yesterday").want(200)
+	first := w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: yesterday").want(200)
 	mu.Lock()
 	now = now.Add(keptFor)
 	mu.Unlock()
-	again := w.root().do("POST", "/v1/apply?wait=10s", "", "Idempotency-Key: yesterday").want(200)
+	again := w.root().do("POST", "/v1/apply?wait=60s", "", "Idempotency-Key: yesterday").want(200)
 	if first.operation().ID == again.operation().ID {
 		t.Error("the answer is still there after a day")
 	}

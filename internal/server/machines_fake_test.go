@@ -140,7 +140,7 @@ func acting(t *testing.T, w *world) {
 		if strings.Contains(call.path, "?") {
 			sep = "&"
 		}
-		c.do(call.method, call.path+sep+"wait=10s", call.body).want(200)
+		c.do(call.method, call.path+sep+"wait=60s", call.body).want(200)
 	}
 	slices.Sort(w.machines.asked)
 	if asked := slices.Compact(w.machines.asked); len(asked) != 9 || !slices.Contains(asked, "vm.shutdown some-vm") || !slices.Contains(asked, "image.prune images") {

@@ -178,13 +178,13 @@ func TestTheStatusTellsTheWholeStory(t *testing.T) {
 		t.Errorf("the TLS part is %+v", s.TLS)
 	}
 	release()
-	w.root().do("POST", "/v1/operations/"+op.ID+"/cancel?wait=10s", "").want(200)
+	w.root().do("POST", "/v1/operations/"+op.ID+"/cancel?wait=60s", "").want(200)
 }
 
 func TestPagesOfOperations(t *testing.T) {
 	w := newWorld(t).withPlatform()
 	for range 5 {
-		w.root().do("POST", "/v1/phases/0/run?wait=10s", "").want(200)
+		w.root().do("POST", "/v1/phases/0/run?wait=60s", "").want(200)
 	}
 	var ids []string
 	for page, path := 0, "/v1/operations?limit=2"; path != ""; page++ {
@@ -210,7 +210,7 @@ func TestPagesOfOperations(t *testing.T) {
 
 func TestMetricsCountWhatHappens(t *testing.T) {
 	w := newWorld(t).withPlatform()
-	w.root().do("POST", "/v1/phases/1/run?wait=10s", "").want(200)
+	w.root().do("POST", "/v1/phases/1/run?wait=60s", "").want(200)
 	w.with("").do("GET", "/v1/version", "").want(401)
 	resp, err := w.root().send(context.Background(), "GET", "/v1/events", "")
 	w.must(err)
@@ -262,9 +262,10 @@ func TestTheDocumentComesBackAsItWasWritten(t *testing.T) {
 	}
 }
 
-// A slow look must not outlast the stop of the daemon.
+// A look that is going on when the daemon is told to stop is still answered.
 func TestARunningRequestMayEndDuringAStop(t *testing.T) {
-	w := newWorld(t, func(o *Options) { o.Host = slowHost{} })
+	host := slowHost{entered: make(chan struct{}), leave: make(chan struct{})}
+	w := newWorld(t, func(o *Options) { o.Host = host })
 	got := make(chan *reply)
 	go func() {
 		r, err := w.root().try("GET", "/v1/host", "")
@@ -273,15 +274,35 @@ func TestARunningRequestMayEndDuringAStop(t *testing.T) {
 		}
 		got <- r
 	}()
-	time.Sleep(100 * time.Millisecond)
-	w.must(w.stop())
+	<-host.entered
+	stopped := make(chan error)
+	go func() { stopped <- w.stop() }()
+	w.waitUntil("the stop has closed the listener", func() bool {
+		c, err := net.Dial("unix", w.socket())
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+	select {
+	case err := <-stopped:
+		t.Errorf("the stop did not wait for the request: %v", err)
+	default:
+	}
+	close(host.leave)
 	(<-got).want(200)
+	w.must(<-stopped)
 }
 
-type slowHost struct{ fakeHost }
+// slowHost looks until it is told to leave.
+type slowHost struct {
+	fakeHost
+	entered, leave chan struct{}
+}
 
 func (h slowHost) Look() (platform.Facts, error) {
-	time.Sleep(400 * time.Millisecond)
+	close(h.entered)
+	<-h.leave
 	return h.fakeHost.Look()
 }
 

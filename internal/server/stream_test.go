@@ -60,7 +60,7 @@ func TestAnOperationsStreamHasItsWholeStoryAndThenEnds(t *testing.T) {
 
 func TestAStreamGoesOnAfterTheLastEventThatWasSeen(t *testing.T) {
 	w := newWorld(t).withPlatform()
-	op := w.root().do("POST", "/v1/apply?wait=10s", `{"through":1}`).want(200).operation()
+	op := w.root().do("POST", "/v1/apply?wait=60s", `{"through":1}`).want(200).operation()
 	path := "/v1/operations/" + op.ID + "/events"
 	all, _ := w.root().events(path)
 	for i := range all {
@@ -83,7 +83,7 @@ func jsonNumber(n uint64) string {
 
 func TestTheStreamOfAllBeginsWithWhatIsStillToCome(t *testing.T) {
 	w := newWorld(t).withPlatform()
-	w.root().do("POST", "/v1/apply?wait=10s", `{"through":0}`).want(200)
+	w.root().do("POST", "/v1/apply?wait=60s", `{"through":0}`).want(200)
 	resp, err := w.root().send(context.Background(), "GET", "/v1/events", "")
 	w.must(err)
 	defer resp.Body.Close()
@@ -116,7 +116,7 @@ func TestAWaitingRequestAndAStreamOutliveTheRequestTimeout(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Limits.RequestTimeout = 200 * time.Millisecond }).withPlatform()
 	release := w.holdBridge()
 	time.AfterFunc(700*time.Millisecond, release)
-	op := w.root().do("POST", "/v1/apply?wait=10s", `{"through":1}`).want(200).operation()
+	op := w.root().do("POST", "/v1/apply?wait=60s", `{"through":1}`).want(200).operation()
 	if op.State != "done" {
 		t.Errorf("the operation is %s", op.State)
 	}

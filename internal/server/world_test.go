@@ -30,6 +30,7 @@ import (
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/internal/server/api"
 	"github.com/waddle-social/waddle/internal/server/contracttest"
+	"github.com/waddle-social/waddle/internal/server/listen/listentest"
 	"github.com/waddle-social/waddle/internal/state"
 )
 
@@ -124,7 +125,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.must(err)
 	w.engine, err = engine.New(engine.Options{State: db, Source: w.graph, Actions: w.actions})
 	w.must(err)
-	w.tls = freePort(w.t)
+	w.tls = listentest.Port(w.t, "127.0.0.1")
 	o := Options{
 		Engine: w.engine, Platform: w.store, Network: fakeNetwork{}, Firewall: w.firewall(), Host: fakeHost{}, RootPassword: fakePassword{w}, Preflight: fakePreflight{}, Export: fakeExport, Storage: w.storage, Machines: w.machines, State: db,
 		Phases:         []Phase{{0, "Immediate Host Lockdown"}, {1, "Network Setup"}, {2, "Teleport VM"}},
@@ -132,7 +133,7 @@ func (w *world) start(change ...func(*Options)) {
 		PlatformSchema: func() ([]byte, error) { return []byte(`{"type":"object"}`), nil },
 		Socket:         w.socket(), Group: socketGroup, TLSDir: filepath.Join(w.dir, "tls"),
 		Listen: func() (netip.AddrPort, bool) { return w.tls, true },
-		Drain:  20 * time.Second,
+		Drain:  time.Minute,
 		Log:    slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
@@ -148,7 +149,7 @@ func (w *world) start(change ...func(*Options)) {
 	w.stop = sync.OnceValue(func() error {
 		cancel()
 		err := <-done
-		short, end := context.WithTimeout(context.Background(), 30*time.Second)
+		short, end := context.WithTimeout(context.Background(), time.Minute)
 		defer end()
 		if cerr := w.engine.Close(short); cerr != nil && err == nil {
 			err = cerr
@@ -202,16 +203,6 @@ func (w *world) waitUntil(what string, ok func() bool) {
 		}
 	}
 	w.t.Fatalf("waited a minute in vain until %s; the log says:\n%s", what, w.log)
-}
-
-func freePort(t *testing.T) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 // graph is three phases: a rule, a bridge that a test can hold up, and a gate with a
@@ -374,6 +365,9 @@ func (w *world) withPlatform() *world {
 	return w
 }
 
+// clientPatience is longer than any wait that a test asks for.
+const clientPatience = 2 * time.Minute
+
 // client sends requests one way; each exchange is checked against the contract.
 type client struct {
 	w    *world
@@ -384,7 +378,7 @@ type client struct {
 
 func (w *world) clientOver(base string, t *http.Transport, head http.Header) *client {
 	w.t.Cleanup(t.CloseIdleConnections)
-	return &client{w: w, base: base, head: head, http: &http.Client{Transport: w.recorder.Transport(t), Timeout: 30 * time.Second}}
+	return &client{w: w, base: base, head: head, http: &http.Client{Transport: w.recorder.Transport(t), Timeout: clientPatience}}
 }
 
 // root calls over the unix socket as root.

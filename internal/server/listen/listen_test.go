@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/internal/server/listen/listentest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -88,7 +89,7 @@ func greet(l net.Listener) {
 }
 
 func reach(at netip.AddrPort) error {
-	c, err := net.DialTimeout("tcp", at.String(), 10*time.Second)
+	c, err := net.DialTimeout("tcp", at.String(), time.Minute)
 	if err != nil {
 		return err
 	}
@@ -135,13 +136,11 @@ func TestTheListenerIsThereBeforeItsAddressAndOutlivesIt(t *testing.T) {
 
 // reachSoon bears the duplicate address detection of IPv6.
 func reachSoon(at netip.AddrPort) (err error) {
-	for range 50 {
-		if err = reach(at); err == nil {
-			return nil
+	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if err = reach(at); err == nil || time.Now().After(end) {
+			return err
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
-	return err
 }
 
 func TestABusyPortSaysWhatHoldsIt(t *testing.T) {
@@ -222,27 +221,15 @@ func (f *follow) arrives(a netip.Addr) { f.mu.Lock(); defer f.mu.Unlock(); f.pre
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
-		if ok() {
-			return
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited a minute in vain until %s", what)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("waited 5 s in vain until %s", what)
-}
-
-func port(t *testing.T, host string) netip.AddrPort {
-	t.Helper()
-	l, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return netip.MustParseAddrPort(l.Addr().String())
 }
 
 func TestTheListenerMovesOnlyWhenTheNewAddressIsThere(t *testing.T) {
-	from, to := port(t, "127.0.0.1"), port(t, "127.0.0.2")
+	from, to := listentest.Port(t, "127.0.0.1"), listentest.Port(t, "127.0.0.2")
 	f := newFollow(t, from)
 	eventually(t, "it listens", func() bool { return reach(from) == nil })
 	f.moveTo(to)
@@ -259,7 +246,7 @@ func TestTheListenerMovesOnlyWhenTheNewAddressIsThere(t *testing.T) {
 }
 
 func TestAMoveThatIsTakenBackBeforeTheAddressIsThere(t *testing.T) {
-	from, to := port(t, "127.0.0.1"), port(t, "127.0.0.2")
+	from, to := listentest.Port(t, "127.0.0.1"), listentest.Port(t, "127.0.0.2")
 	f := newFollow(t, from)
 	f.arrives(from.Addr())
 	eventually(t, "it listens", func() bool { return reach(from) == nil })
@@ -273,11 +260,11 @@ func TestAMoveThatIsTakenBackBeforeTheAddressIsThere(t *testing.T) {
 }
 
 func TestABusyPortIsOneLineInTheLogAndTriedAgain(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at := listentest.Port(t, "127.0.0.1")
+	l, err := net.Listen("tcp", at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := netip.MustParseAddrPort(l.Addr().String())
 	f := newFollow(t, at)
 	eventually(t, "the state says so", func() bool {
 		s, ok := f.State()
