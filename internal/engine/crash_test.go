@@ -119,7 +119,7 @@ func (b *bench) begin(kind OperationKind) (id string) {
 }
 
 func (b *bench) untilDeadOrDone(k *killer, id string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		news := b.e.journal.next()

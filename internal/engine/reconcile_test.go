@@ -30,6 +30,7 @@ func care(t *testing.T, b *bench) *caring {
 		}
 		b.stop()
 	}
+	synctest.Wait() // its first look, at everything, is over
 	return c
 }
 

@@ -207,12 +207,16 @@ func TestCloseLetsTheRunningStepEndAndLeavesTheRest(t *testing.T) {
 	s := w.step("a", 0)
 	entered := make(chan struct{})
 	apply := s.Apply
+	var b *bench
 	s.Apply = func(ctx context.Context, r *Run) error {
 		close(entered)
+		for !b.e.isClosing() {
+			time.Sleep(time.Millisecond)
+		}
 		time.Sleep(20 * time.Millisecond)
 		return apply(ctx, r)
 	}
-	b := newBench(t, s, w.step("b", 0, "a")).start()
+	b = newBench(t, s, w.step("b", 0, "a")).start()
 	op, err := b.e.Start(t.Context(), Request{Kind: KindApply})
 	if err != nil {
 		t.Fatal(err)

@@ -240,7 +240,7 @@ func (b *bench) start() *bench {
 // stop is an orderly end; a kill is one after the seam said that all is over.
 func (b *bench) stop() {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := errors.Join(b.e.Close(ctx), b.db.Close()); err != nil {
 		b.t.Fatal(err)

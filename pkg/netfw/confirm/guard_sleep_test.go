@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,23 +42,30 @@ func (*sleeper) Arm(context.Context, string, time.Duration) (string, error) { re
 
 func (*sleeper) Disarm(context.Context, string, string) error { return nil }
 
-// asleep has a change that waits for a second.
+// asleep has a change that waits for a second, of which most is left.
 func asleep(t *testing.T, ready func(context.Context) error) (*sleeper, Pending) {
 	t.Helper()
-	s := &sleeper{ready: ready}
-	var err error
-	if s.Firewall, err = Open(Options{Dir: memory(t), Run: memory(t), Loader: s, Guard: s}); err != nil {
-		t.Fatal(err)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		s := &sleeper{ready: ready}
+		var err error
+		if s.Firewall, err = Open(Options{Dir: memory(t), Run: memory(t), Loader: s, Guard: s}); err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.Set(t.Context(), Change{Profile: netfw.Lockdown, Rules: rulesOf(t, netfw.Lockdown), Within: MinWithin, By: "somebody"})
+		s.asked = nil
+		switch {
+		case err == nil && s.Left(p.Deadline) > MinWithin/2:
+			return s, p
+		case err != nil && !strings.Contains(err.Error(), "the time to confirm was over before"):
+			t.Fatal(err)
+		}
 	}
-	p, err := s.Set(t.Context(), Change{Profile: netfw.Lockdown, Rules: rulesOf(t, netfw.Lockdown), Within: MinWithin, By: "somebody"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.asked = nil
-	return s, p
+	t.Fatal("for a minute the machine was too busy to load a change within a second")
+	return nil, Pending{}
 }
 
 func TestTheGuardLooksBeforeTheDeadlineAndLoadsAfterIt(t *testing.T) {
+	c := newControl(t)
 	for name, ready := range map[string]func(context.Context) error{
 		"and is ready":                    func(context.Context) error { return nil },
 		"though the look failed":          func(context.Context) error { return errors.New("no iptables") },
@@ -65,8 +73,13 @@ func TestTheGuardLooksBeforeTheDeadlineAndLoadsAfterIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, p := asleep(t, ready)
-			if err := s.Awaited(t.Context(), p.ID, p.Deadline.at()); err != nil {
-				t.Fatal(err)
+			for begins := Boottime(); ; s, p = asleep(t, ready) {
+				if err := s.Awaited(t.Context(), p.ID, p.Deadline.at()); err != nil {
+					t.Fatal(err)
+				}
+				if slices.Contains(s.asked, "look") || c.stoodStill(begins, Boottime()) == 0 {
+					break
+				}
 			}
 			if len(s.asked) < 2 || s.asked[0] != "look" || slices.Contains(s.asked[1:], "look") {
 				t.Errorf("the loader was asked %v", s.asked)

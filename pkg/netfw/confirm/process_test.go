@@ -109,7 +109,7 @@ func daemonProcess(args []string) error {
 
 func answer(ctx context.Context, f *Firewall, words []string) string {
 	switch words[0] {
-	case "set": // set PROFILE NANOSECONDS
+	case "set": // set PROFILE NANOSECONDS; answered with the id and the deadline
 		within, err := strconv.ParseInt(words[2], 10, 64)
 		if err != nil {
 			return "error " + err.Error()
@@ -122,7 +122,7 @@ func answer(ctx context.Context, f *Firewall, words []string) string {
 		if err != nil {
 			return "error " + err.Error()
 		}
-		return fmt.Sprintf("set %s %d", p.ID, p.LoadedAt)
+		return fmt.Sprintf("set %s %d", p.ID, p.Deadline.at())
 	case "confirm": // confirm ID OPENED
 		opened, err := strconv.ParseInt(words[2], 10, 64)
 		if err == nil {
