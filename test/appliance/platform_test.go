@@ -82,7 +82,7 @@ func rollsBackAlone(t *testing.T, vm *VM, confirmed string) {
 		{"stopped", "systemctl stop waddled", "systemctl start waddled"},
 		{"frozen", "systemctl kill -s STOP waddled", "systemctl kill -s CONT waddled"},
 	} {
-		id, deadline := setPending(t, vm, confirmed, "20s")
+		id, deadline := setPending(t, vm, confirmed, "45s")
 		run(t, vm, c.away)
 		eventually(t, vm, "! systemctl is-active --quiet waddle-firewall-"+id+".timer && ! waddled firewall show --json | grep -q '\"pending\"'")
 		same(t, vm, confirmed, "a rollback with the daemon "+c.name)
