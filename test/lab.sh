@@ -80,5 +80,5 @@ The lab $name is up. Look around:
   $bin/waddle-lab exec --name $name host -- $bin/waddle op ls
   $bin/waddle-lab exec --name $name scanner -- curl -m 2 -k https://203.0.113.10:8006/   # closed
   $bin/waddle-lab status
-make lab-down takes it away.
+make lab-down LAB=$name takes it away.
 END
