@@ -132,9 +132,15 @@ func (p *parts) own() platform.Waddled {
 	return doc.Spec.Waddled
 }
 
+// document is the document as the rules are made from it: with the portal that
+// volumes depend on, until the last of them is gone.
 func (p *parts) document() (*platform.Platform, error) {
 	_, doc, _, err := p.store.Read()
-	return doc, err
+	if err != nil {
+		return nil, err
+	}
+	doc.Spec.Storage.Portal = p.storage.Portal(doc)
+	return doc, nil
 }
 
 // graph is the phases for the platform as it is on the disk now.
@@ -186,7 +192,7 @@ func (p *parts) rulesReported() bool {
 
 // emergency is the lockdown that the platform wants, with an exception.
 func (p *parts) emergency(x netfw.Exception) (netfw.RuleSet, error) {
-	_, doc, _, err := p.store.Read()
+	doc, err := p.document()
 	if err != nil {
 		return netfw.RuleSet{}, err
 	}

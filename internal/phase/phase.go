@@ -34,9 +34,13 @@ func Build(p *platform.Platform, revision string, d Drivers) (*engine.Graph, err
 	if d.Probes == nil {
 		d.Probes = &Probes{}
 	}
+	// A portal that volumes depend on stays open until the last of them is gone.
+	document := p
+	p = p.Clone()
+	p.Spec.Storage.Portal = d.Storage.Portal(document)
 	phases := [len(Titles)][]engine.Step{
 		immediateLockdown(p, d.Network, d.Firewall, d.Access, acks),
-		networkSetup(p, d.Network, d.Firewall, d.Storage),
+		append(networkSetup(p, d.Network, d.Firewall), volumes(document, d.Storage)...),
 		teleportVM(p, d.Machines, acks),
 		fullLockdown(p, d),
 		talosCluster(p, d.Machines, acks),

@@ -23,9 +23,9 @@ func Bridge(p *platform.Platform) netfw.Bridge {
 // networkSetup is the plan's Phase 1. Forwarding is switched on last: before
 // that the rules that close it are loaded. The pins come with the bridge, before
 // there is a VM: what phase 3 opens to the Teleport VM it opens to an address.
-func networkSetup(p *platform.Platform, net Network, fw Firewall, storage Storage) []engine.Step {
+func networkSetup(p *platform.Platform, net Network, fw Firewall) []engine.Step {
 	bridge := Bridge(p)
-	steps := []engine.Step{
+	return []engine.Step{
 		subject[netfw.BridgeBefore]{
 			look:    func(ctx context.Context) (netfw.Finding, error) { return net.LookBridge(ctx, bridge) },
 			apply:   func(ctx context.Context, agreed netfw.Consent) error { return net.ApplyBridge(ctx, bridge, agreed) },
@@ -59,5 +59,4 @@ func networkSetup(p *platform.Platform, net Network, fw Firewall, storage Storag
 			Watches: []string{netfw.EventForwarding, netfw.EventFiles},
 		}),
 	}
-	return append(steps, volumes(p, storage)...)
 }

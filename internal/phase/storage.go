@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
@@ -24,6 +25,9 @@ type Storage interface {
 	CaptureTarget(context.Context, *platform.Platform) (storage.TargetBefore, error)
 	ShowUndoTarget(context.Context, *platform.Platform, storage.TargetBefore) ([]engine.Difference, error)
 	UndoTarget(context.Context, *platform.Platform, storage.TargetBefore) error
+
+	// Portal is where targets are served; what volumes depend on stays.
+	Portal(*platform.Platform) netip.AddrPort
 }
 
 // volumes are the plan's Phase 1, steps 4 and 5. The plan installs targetcli;

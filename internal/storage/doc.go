@@ -15,5 +15,7 @@
 // in whose place the lab puts stand-ins.
 //
 // A Service keeps one Backend for the platform as it is now, and serves the
-// endpoint of internal/csigate with it.
+// endpoint of internal/csigate with it. Beside the keys it records the platform
+// that it serves with: what volumes are found by does not change under them, and
+// a document that cannot be read takes none away.
 package storage

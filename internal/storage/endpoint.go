@@ -11,4 +11,5 @@ type Endpoint struct {
 	User      string
 	HostKey   string // fingerprint, SHA256:…
 	ClientKey string // fingerprint of the key that may log in
+	of        identity
 }

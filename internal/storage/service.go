@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -39,46 +36,56 @@ type Service struct {
 	wake chan struct{}
 
 	mu       sync.Mutex
-	backend  *Backend
-	made     string // what the backend was made of
+	backends map[string]*Backend // by what they are made of; a document that is changed back finds the same locks again
+	record   record
 	endpoint Endpoint
 	changed  chan struct{} // closed when endpoint changes
 }
 
 // NewService returns a Service. It touches nothing.
 func NewService(o ServiceOptions) *Service {
-	return &Service{o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}), endpoint: Endpoint{User: csigate.User, Reason: notServed}}
+	return &Service{o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}), backends: map[string]*Backend{}, endpoint: Endpoint{User: csigate.User, Reason: notServed}}
 }
 
 const notServed = "phase 1 has not been applied"
 
-// Backend returns the Backend of the platform as it is now. Without a platform it
-// is a problem with the code no_platform. It is one and the same as long as what
-// the platform says of storage does not change: its locks have to be everybody's.
+// Backend returns the Backend of the platform as it is in use now. Without a
+// platform it is a problem with the code no_platform. It is one and the same as
+// long as what the platform says of storage does not change: its locks have to be
+// everybody's.
 func (s *Service) Backend() (*Backend, error) {
-	p, err := s.o.Platform()
+	p, err := s.Platform()
 	if err != nil {
 		return nil, err
 	}
-	return s.Of(p)
+	return s.open(p)
 }
 
-// Of is Backend for a platform that was read already.
-func (s *Service) Of(p *platform.Platform) (*Backend, error) {
+// Of is the Backend of a platform that was read already, or of what stays in use
+// under it.
+func (s *Service) Of(ctx context.Context, p *platform.Platform) (*Backend, error) {
+	p, _, err := s.standing(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.open(p)
+}
+
+func (s *Service) open(p *platform.Platform) (*Backend, error) {
 	of, err := fingerprint(p)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.backend != nil && s.made == of {
-		return s.backend, nil
+	if b := s.backends[of]; b != nil {
+		return b, nil
 	}
 	b, err := Open(s.o.Machine, p)
 	if err != nil {
 		return nil, err
 	}
-	s.backend, s.made = b, of
+	s.backends[of] = b
 	return b, nil
 }
 
@@ -104,11 +111,27 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	}
 	st, err := b.Status(ctx)
 	st.Endpoint = s.Endpoint()
-	return st, err
+	return st, errors.Join(err, s.against(ctx, &st))
 }
 
-// Platform returns the document as it is now.
-func (s *Service) Platform() (*platform.Platform, error) { return s.o.Platform() }
+// against adds what of the document cannot be followed.
+func (s *Service) against(ctx context.Context, st *Status) error {
+	p, unread, err := s.document()
+	if err != nil {
+		return err
+	}
+	if unread != nil {
+		st.Faults = append(st.Faults, fmt.Sprintf("the storage goes on as it was, because the platform document cannot be used: %v", unread))
+	}
+	_, ds, err := s.standing(ctx, p)
+	if err != nil {
+		st.Faults = append(st.Faults, err.Error())
+	}
+	for _, d := range ds {
+		st.Faults = append(st.Faults, sentence(d))
+	}
+	return nil
+}
 
 // Secrets are what democratic-csi's configuration needs beside the platform. They
 // are made when they are not there.
@@ -192,12 +215,28 @@ func (s *Service) turn(ctx context.Context, restored *bool) time.Duration {
 		s.set(Endpoint{User: csigate.User, Reason: notServed})
 		return idle
 	}
-	p, err := s.o.Platform()
+	p, unread, err := s.document()
 	if err != nil {
 		s.failed(err)
 		return again
 	}
-	b, err := s.Of(p)
+	now, conflicts, err := s.standing(ctx, p)
+	if err != nil {
+		s.failed(err)
+		return again
+	}
+	switch {
+	case unread != nil:
+		s.o.Log.Warn("the storage goes on as it was: the platform document cannot be used", "error", unread)
+	case len(conflicts) > 0:
+		s.o.Log.Warn("the storage goes on as it was: volumes would be lost", "conflict", sentences(conflicts))
+	default:
+		if err := s.note(p); err != nil {
+			s.failed(err)
+			return again
+		}
+	}
+	b, err := s.open(now)
 	if err != nil {
 		s.failed(err)
 		return again
@@ -209,7 +248,7 @@ func (s *Service) turn(ctx context.Context, restored *bool) time.Duration {
 		}
 		*restored = true
 	}
-	if err := s.serve(ctx, p, b); err != nil && ctx.Err() == nil {
+	if err := s.serve(ctx, p, now, b); err != nil && ctx.Err() == nil {
 		s.failed(err)
 		return again
 	}
@@ -254,8 +293,9 @@ func (s *Service) restore(ctx context.Context, b *Backend) error {
 	return nil
 }
 
-// serve serves the endpoint until ctx ends or what it is made of changes.
-func (s *Service) serve(ctx context.Context, p *platform.Platform, b *Backend) error {
+// serve serves the endpoint until ctx ends or what it is made of changes: the
+// document, of which p is what is in use.
+func (s *Service) serve(ctx context.Context, document, p *platform.Platform, b *Backend) error {
 	pair, err := keys.Ensure(s.o.Machine.Keys)
 	if err != nil {
 		return err
@@ -278,19 +318,19 @@ func (s *Service) serve(ctx context.Context, p *platform.Platform, b *Backend) e
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	of, err := fingerprint(p)
+	of, err := fingerprint(document)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		s.follow(ctx, of)
+		s.follow(ctx, of, identityOf(p))
 		stop()
 	}()
 	s.set(Endpoint{
 		Address: address, Serving: true, Since: time.Now().UTC().Truncate(time.Second), User: csigate.User,
-		HostKey: ssh.FingerprintSHA256(pair.Host.PublicKey()), ClientKey: ssh.FingerprintSHA256(pair.Client),
+		HostKey: ssh.FingerprintSHA256(pair.Host.PublicKey()), ClientKey: ssh.FingerprintSHA256(pair.Client), of: identityOf(p),
 	})
 	s.o.Log.Info("the storage endpoint is served", "address", address)
 	err = server.Serve(ctx, l)
@@ -307,8 +347,9 @@ func endpointAddress(p *platform.Platform) string {
 }
 
 // follow returns when the endpoint has to be served otherwise, or not at all. A
-// document that cannot be read changes nothing.
-func (s *Service) follow(ctx context.Context, of string) {
+// document that cannot be read changes nothing, and neither does one that would
+// lose volumes, as long as they are there.
+func (s *Service) follow(ctx context.Context, of string, served identity) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -325,36 +366,11 @@ func (s *Service) follow(ctx context.Context, of string) {
 		if now, err := fingerprint(p); err != nil || now != of {
 			return
 		}
-	}
-}
-
-// The file that says that phase 1's storage steps were applied and not undone.
-func (m Machine) servedFile() string { return filepath.Join(m.Keys, "served") }
-
-func (s *Service) wanted() bool {
-	_, err := os.Stat(s.o.Machine.servedFile())
-	return err == nil
-}
-
-// want makes or removes the file.
-func (s *Service) want(served bool) error {
-	if served == s.wanted() {
-		return nil
-	}
-	if err := s.o.Machine.seam("storage:served"); err != nil {
-		return err
-	}
-	path := s.o.Machine.servedFile()
-	var err error
-	if served {
-		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
-			err = os.WriteFile(path, []byte("The storage endpoint is served. waddle phase undo 1 ends that.\n"), 0o600)
+		if identityOf(p) == served {
+			continue
 		}
-	} else if err = os.Remove(path); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		if _, conflicts, err := s.standing(ctx, p); err == nil && len(conflicts) == 0 {
+			return
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("cannot note whether the storage endpoint is served: %w", err)
-	}
-	return nil
 }

@@ -7,18 +7,31 @@ import (
 	"github.com/waddle-social/waddle/internal/platform"
 )
 
-// LookDataset is the Backend's of a platform.
+// LookDataset is the Backend's of a platform, with what of it would lose volumes.
 func (s *Service) LookDataset(ctx context.Context, p *platform.Platform) (Finding, error) {
-	b, err := s.Of(p)
+	now, conflicts, err := s.standing(ctx, p)
 	if err != nil {
 		return Finding{}, err
 	}
-	return b.LookDataset(ctx)
+	b, err := s.open(now)
+	if err != nil {
+		return Finding{}, err
+	}
+	f, err := b.LookDataset(ctx)
+	f.Differences = append(conflicts, f.Differences...)
+	return f, err
 }
 
 // ApplyDataset is the Backend's of a platform.
 func (s *Service) ApplyDataset(ctx context.Context, p *platform.Platform, adopt bool) error {
-	b, err := s.Of(p)
+	now, conflicts, err := s.standing(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(conflicts) > 0 {
+		return &ConflictError{conflicts}
+	}
+	b, err := s.open(now)
 	if err != nil {
 		return err
 	}
@@ -27,7 +40,7 @@ func (s *Service) ApplyDataset(ctx context.Context, p *platform.Platform, adopt 
 
 // CaptureDataset is the Backend's of a platform.
 func (s *Service) CaptureDataset(ctx context.Context, p *platform.Platform) (DatasetBefore, error) {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return DatasetBefore{}, err
 	}
@@ -36,7 +49,7 @@ func (s *Service) CaptureDataset(ctx context.Context, p *platform.Platform) (Dat
 
 // ShowUndoDataset is the Backend's of a platform.
 func (s *Service) ShowUndoDataset(ctx context.Context, p *platform.Platform, before DatasetBefore) ([]engine.Difference, error) {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +58,7 @@ func (s *Service) ShowUndoDataset(ctx context.Context, p *platform.Platform, bef
 
 // UndoDataset is the Backend's of a platform.
 func (s *Service) UndoDataset(ctx context.Context, p *platform.Platform, before DatasetBefore) error {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ type TargetBefore struct {
 // LookTarget compares the kernel's target, the targets, the endpoint and what an
 // older host has with what the platform wants.
 func (s *Service) LookTarget(ctx context.Context, p *platform.Platform) (Finding, error) {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return Finding{}, err
 	}
@@ -133,7 +133,7 @@ const startWait = 30 * time.Second
 
 // ApplyTarget makes it so.
 func (s *Service) ApplyTarget(ctx context.Context, p *platform.Platform, adopt bool) error {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -169,19 +169,25 @@ func (s *Service) ApplyTarget(ctx context.Context, p *platform.Platform, adopt b
 	if _, err := keys.Ensure(s.o.Machine.Keys); err != nil {
 		return err
 	}
-	if err := s.want(true); err != nil {
-		return err
+	if !s.wanted() { // otherwise who serves notes it, once nothing runs under the old one any more
+		if err := s.note(p); err != nil {
+			return err
+		}
 	}
 	return s.served(ctx, p)
 }
 
-// served waits until the endpoint is served at the platform's address.
+// served waits until the endpoint is served as the platform wants it.
 func (s *Service) served(ctx context.Context, p *platform.Platform) error {
 	s.PlatformChanged()
+	p, _, err := s.standing(ctx, p)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	address := endpointAddress(p)
-	e, err := s.await(ctx, func(e Endpoint) bool { return e.Serving && e.Address == address })
+	e, err := s.await(ctx, func(e Endpoint) bool { return e.Serving && e.Address == address && e.of == identityOf(p) })
 	if err != nil {
 		return problem.New(problem.HostUnsuitable, "see waddle storage status and the daemon's log: journalctl -u waddled", "the storage endpoint is not served at %s within %s: %s", address, startWait, e.Reason)
 	}
@@ -206,7 +212,7 @@ func failures(done []Repaired, what string) error {
 
 // CaptureTarget records what is there.
 func (s *Service) CaptureTarget(ctx context.Context, p *platform.Platform) (TargetBefore, error) {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return TargetBefore{}, err
 	}
@@ -225,7 +231,7 @@ func (s *Service) CaptureTarget(ctx context.Context, p *platform.Platform) (Targ
 
 // ShowUndoTarget says what UndoTarget would do.
 func (s *Service) ShowUndoTarget(ctx context.Context, p *platform.Platform, before TargetBefore) ([]engine.Difference, error) {
-	b, err := s.Of(p)
+	b, err := s.Of(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +271,7 @@ func (s *Service) UndoTarget(ctx context.Context, p *platform.Platform, before T
 	if err := (Finding{Differences: ds}).settled(true); err != nil {
 		return err
 	}
-	if err := s.want(false); err != nil {
+	if err := s.unnote(); err != nil {
 		return err
 	}
 	s.PlatformChanged()
@@ -275,7 +281,7 @@ func (s *Service) UndoTarget(ctx context.Context, p *platform.Platform, before T
 		return fmt.Errorf("cannot stop the storage endpoint: its commands did not end within %s: %w", startWait, err)
 	}
 	if !before.Ready {
-		b, err := s.Of(p)
+		b, err := s.Of(ctx, p)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	gozfs "github.com/mistifyio/go-zfs/v3"
 	"go.uber.org/goleak"
 
 	"github.com/waddle-social/waddle/internal/csigate/csigatetest"
@@ -183,4 +185,16 @@ func repaired(t testing.TB, b *Backend) []Repaired {
 		}
 	}
 	return done
+}
+
+// absent is zfs on a host whose pool is not imported.
+type absent struct{}
+
+func (absent) Run(_ context.Context, p zfs.Process) (zfs.Output, error) {
+	name := p.Args[len(p.Args)-1]
+	return zfs.Output{Stderr: []byte("cannot open '" + name + "': dataset does not exist\n"), Code: 1}, nil
+}
+
+func noPool(name string) (*gozfs.Zpool, error) {
+	return nil, errors.New("cannot open '" + name + "': no such pool")
 }
