@@ -14,15 +14,26 @@ import (
 // extension is where the fingerprint of the key is kept for the audit.
 const extension = "key-fingerprint"
 
-var errNotAllowed = errors.New("this key or user may not log in here")
+var (
+	errNotAllowed = errors.New("this key or user may not log in here")
+	errMadeRoom   = errors.New("it made room for a newer connection before it had logged in")
+)
 
-func (s *Server) sshConfig() *ssh.ServerConfig {
+// sshConfig is how conn logs in. That it has is noted before the client is told,
+// so that from then on it makes no room for others.
+func (s *Server) sshConfig(conn net.Conn) *ssh.ServerConfig {
 	c := &ssh.ServerConfig{ServerVersion: "SSH-2.0-waddle", MaxAuthTries: 6}
 	c.PublicKeyCallback = func(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 		if meta.User() != User || !bytes.Equal(key.Marshal(), s.o.ClientKey.Marshal()) {
 			return nil, errNotAllowed
 		}
 		return &ssh.Permissions{Extensions: map[string]string{extension: ssh.FingerprintSHA256(key)}}, nil
+	}
+	c.VerifiedPublicKeyCallback = func(_ ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
+		if !s.entered(conn) {
+			return nil, errMadeRoom
+		}
+		return p, nil
 	}
 	c.AddHostKey(s.o.HostKey)
 	return c

@@ -21,8 +21,11 @@ type client struct {
 func (s *Server) connection(conn net.Conn) {
 	defer s.forget(conn)
 	_ = conn.SetDeadline(time.Now().Add(s.o.Limits.Handshake))
-	sc, channels, requests, err := ssh.NewServerConn(conn, s.ssh)
+	sc, channels, requests, err := ssh.NewServerConn(conn, s.sshConfig(conn))
 	if err != nil {
+		if s.ousted(conn) { // the cause says only that it was closed
+			err = errMadeRoom
+		}
 		s.o.Audit(Record{Time: time.Now(), From: conn.RemoteAddr().String(), Outcome: Rejected, Reason: "no login: " + printable(err.Error())})
 		return
 	}

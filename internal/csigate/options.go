@@ -38,6 +38,7 @@ type Options struct {
 // Limits bounds what a client can take. The zero value of each is its default.
 type Limits struct {
 	Connections int           // at once; default 256
+	Source      int           // connections from one address at once; default 64
 	Sessions    int           // on one connection at once; default 64
 	Running     int           // commands at once, over all connections; more wait; default 64
 	Rate        float64       // commands a second, over all connections; more wait; default 100
@@ -52,6 +53,7 @@ type Limits struct {
 
 func (l *Limits) fill() {
 	orInt(&l.Connections, 256)
+	orInt(&l.Source, 64)
 	orInt(&l.Sessions, 64)
 	orInt(&l.Running, 64)
 	orInt(&l.Burst, 400)

@@ -9,6 +9,7 @@ import (
 	"github.com/waddle-social/waddle/internal/csigate/execute"
 	"github.com/waddle-social/waddle/internal/lab/lio"
 	"github.com/waddle-social/waddle/pkg/iscsi"
+	"github.com/waddle-social/waddle/pkg/zfs"
 )
 
 func TestPropertiesThatAreNotTheDriversAreRefused(t *testing.T) {
@@ -178,4 +179,80 @@ func TestCHAPOfTheScriptHasToBeThePlatforms(t *testing.T) {
 	}
 	w.d.Auth = []string{"userid=waddle", "password=one-way-secret.1"}
 	must(t, w.d.CreateVolume("pvc-1", 16<<20))
+}
+
+// TestWhatTheDriverDidNotMakeIsNotItsToDestroy: whoever may create a
+// PersistentVolume or a VolumeSnapshotContent writes the name that is destroyed
+// with it.
+func TestWhatTheDriverDidNotMakeIsNotItsToDestroy(t *testing.T) {
+	w := newWorld(t).start()
+	ctx := t.Context()
+	property := func(pair string) zfs.Property {
+		name, value, _ := strings.Cut(pair, "=")
+		p, err := zfs.NewProperty(name, value)
+		must(t, err)
+		return p
+	}
+	made := func(name string, properties ...zfs.Property) zfs.Volume {
+		v, err := w.zfs.Root().Volume(root + "/v/" + name)
+		must(t, err)
+		s := createSpec(v)
+		s.Properties, s.Parents = properties, true
+		_, err = w.zfs.Create(ctx, s)
+		must(t, err)
+		return v
+	}
+	taken := func(v zfs.Volume, name string) {
+		s, err := v.Snapshot(name)
+		must(t, err)
+		_, err = w.zfs.Run(ctx, zfs.TakeSnapshot(s))
+		must(t, err)
+	}
+	operators := made("scratch", property("waddle:export=on"))
+	taken(operators, "before-upgrade")
+	made("archive/pvc-7")
+	must(t, w.d.CreateVolume("scratch-not", 16<<20))
+	must(t, w.d.CreateVolume("pvc-1", 16<<20))
+	v, err := w.zfs.Root().Volume(root + "/v/pvc-1")
+	must(t, err)
+	taken(v, "nightly")
+	portal, err := iscsi.ParsePortal(w.d.Portal)
+	must(t, err)
+	i, err := w.iscsi.Base().Target("scratch")
+	must(t, err)
+	_, err = w.iscsi.Ensure(ctx, iscsi.Target{IQN: i, Portals: []iscsi.Portal{portal}, Attributes: map[string]string{"generate_node_acls": "1"},
+		LUNs: []iscsi.LUN{{Backstore: iscsi.Backstore{Device: w.zfs.Device(operators)}}}})
+	must(t, err)
+
+	before := w.state()
+	for name, command := range map[string]string{
+		"an operator's volume":                       "/sbin/zfs destroy -r -f -p " + root + "/v/scratch",
+		"its target":                                 w.d.DeleteTarget("scratch"),
+		"its snapshots":                              "/sbin/zfs destroy -f -p " + root + "/v/scratch@%",
+		"an operator's snapshot":                     "/sbin/zfs destroy -r -f -p -d " + root + "/v/scratch@before-upgrade",
+		"an operator's snapshot of a claim's":        "/sbin/zfs destroy -r -f -p -d " + root + "/v/pvc-1@nightly",
+		"an operator's volume, said to be a claim's": `/sbin/zfs set democratic-csi:managed_resource="true" ` + root + "/v/scratch",
+		"a folder of volumes":                        "/sbin/zfs destroy -r -f -p " + root + "/v/archive",
+	} {
+		r, err := w.Exec(command, strings.Contains(command, "targetcli"))
+		must(t, err)
+		if r.Code != 1 || !strings.Contains(r.Stdout+r.Stderr, "waddled refused this") {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	if after := w.state(); after != before {
+		t.Fatalf("changed:\n%s\nwas\n%s", after, before)
+	}
+	// Nor is anything of the driver's kept from it: an operator's volume as the
+	// source of a claim, its helper snapshot, and the claims with their snapshots.
+	must(t, w.d.CreateVolumeFromVolume("pvc-2", 16<<20, "scratch", true))
+	must(t, w.d.CreateVolumeFromVolume("pvc-3", 16<<20, "scratch", false))
+	must(t, w.d.CreateSnapshot("pvc-1", "snap-1", false))
+	must(t, w.d.DeleteSnapshot("pvc-1@snap-1"))
+	for _, id := range []string{"pvc-1", "pvc-2", "pvc-3", "scratch-not", "pvc-none"} {
+		must(t, w.d.DeleteVolume(id))
+	}
+	if volumes, targets, _ := w.left(); volumes != 2 || targets != 1 {
+		t.Errorf("%d volumes and %d targets are left:\n%s", volumes, targets, w.state())
+	}
 }

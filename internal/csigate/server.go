@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/crypto/ssh"
 	"golang.org/x/time/rate"
 
 	"github.com/waddle-social/waddle/internal/csigate/execute"
@@ -17,7 +16,6 @@ import (
 // Server is the endpoint. It serves one listener.
 type Server struct {
 	o       Options
-	ssh     *ssh.ServerConfig
 	rate    *rate.Limiter
 	running chan struct{} // one token for each command that may run
 
@@ -28,7 +26,8 @@ type Server struct {
 	abandon  chan struct{} // closed when commands that still run are not waited for
 
 	mu       sync.Mutex
-	conns    map[net.Conn]struct{}
+	conns    map[net.Conn]*guest
+	arrivals uint64
 	active   int           // commands, from their arrival until their exit status is out
 	idle     chan struct{} // somebody waits for no command to be active
 	closed   bool          // no command is taken at all, as connections are being closed
@@ -40,9 +39,8 @@ func New(o Options) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, conns: map[net.Conn]struct{}{}, running: make(chan struct{}, o.Limits.Running), abandon: make(chan struct{}),
+	s := &Server{o: o, conns: map[net.Conn]*guest{}, running: make(chan struct{}, o.Limits.Running), abandon: make(chan struct{}),
 		rate: rate.NewLimiter(rate.Limit(o.Limits.Rate), o.Limits.Burst)}
-	s.ssh = s.sshConfig()
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.hard, s.halt = context.WithCancelCause(context.Background())
 	return s, nil
@@ -83,20 +81,6 @@ func (s *Server) accept(l net.Listener) error {
 		}
 		s.handlers.Go(func() { s.connection(conn) })
 	}
-}
-
-// admit registers a connection, or says why it is turned away.
-func (s *Server) admit(conn net.Conn) string {
-	if !s.allowed(conn.RemoteAddr()) {
-		return "the address is not that of one of the cluster's nodes"
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.conns) >= s.o.Limits.Connections {
-		return fmt.Sprintf("there are %d connections already", len(s.conns))
-	}
-	s.conns[conn] = struct{}{}
-	return ""
 }
 
 func (s *Server) forget(conn net.Conn) {

@@ -363,3 +363,99 @@ func TestEveryCommandIsAuditedWithWhoWhatAndHowLong(t *testing.T) {
 		t.Fatalf("%+v", refused)
 	}
 }
+
+// crowd opens connections from an address of the machine's own loopback, which
+// never log in.
+func (w *world) crowd(from string, n int) {
+	w.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	for range n {
+		conn, err := d.Dial("tcp", w.addr)
+		must(w.t, err)
+		w.t.Cleanup(func() { _ = conn.Close() })
+	}
+}
+
+// turnedAway counts the records of connections that were turned away for a reason.
+func (w *world) turnedAway(reason string) (n int) {
+	for _, r := range w.records() {
+		if r.Outcome == csigate.Rejected && strings.Contains(r.Reason, reason) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestPodsThatHoldConnectionsKeepNobodyWithTheKeyOut has pods open every
+// connection that there is, behind the controller's own node and behind others.
+func TestPodsThatHoldConnectionsKeepNobodyWithTheKeyOut(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		crowd []string
+	}{
+		{"behind the driver's own node", []string{"127.0.0.1"}},
+		{"behind another node", []string{"127.0.0.2"}},
+		{"behind all of them", []string{"127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.limits.Connections, w.limits.Source, w.limits.Handshake = 8, 4, 10*time.Minute
+			w.start()
+			working := w.mustDial() // it is there before, and stays
+			for _, from := range c.crowd {
+				w.crowd(from, 8)
+			}
+			for range 3 {
+				if r, err := execOn(w.mustDial(), "echo $0", false); err != nil || r.Code != 0 {
+					t.Fatalf("a new one: %+v, %v", r, err)
+				}
+			}
+			if r, err := execOn(working, "echo $0", false); err != nil || r.Code != 0 {
+				t.Fatalf("the one before: %+v, %v", r, err)
+			}
+			eventually(t, func() bool { return w.turnedAway("made room for a newer connection") > 0 })
+		})
+	}
+}
+
+// TestOneNodeCannotTakeAllConnectionsWithTheKeyEither has somebody with the key
+// hold what one address may have.
+func TestOneNodeCannotTakeAllConnectionsWithTheKeyEither(t *testing.T) {
+	w := newWorld(t)
+	w.limits.Connections, w.limits.Source = 8, 2
+	w.start()
+	w.mustDial()
+	w.mustDial()
+	if c, err := w.dial(); err == nil {
+		_ = c.Close()
+		t.Fatal("a third one from one address was taken")
+	}
+	if n := w.turnedAway("2 connections from its address already"); n != 1 {
+		t.Errorf("%d are in the audit: %+v", n, w.records())
+	}
+	w.loginFrom("127.0.0.2")
+}
+
+// loginFrom logs in from another address of the machine's own loopback.
+func (w *world) loginFrom(from string) {
+	w.t.Helper()
+	signer, err := ssh.ParsePrivateKey([]byte(w.keys.ClientPrivate.Reveal()))
+	must(w.t, err)
+	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).Dial("tcp", w.addr)
+	must(w.t, err)
+	c, channels, requests, err := ssh.NewClientConn(conn, w.addr, &ssh.ClientConfig{User: csigate.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+		HostKeyCallback: ssh.FixedHostKey(w.keys.Host.PublicKey())})
+	must(w.t, err)
+	client := ssh.NewClient(c, channels, requests)
+	w.t.Cleanup(func() { _ = client.Close(); _ = client.Wait() })
+}
+
+// eventually waits up to a minute for what has to come.
+func eventually(t testing.TB, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come within a minute")
+		}
+	}
+}

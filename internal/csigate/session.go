@@ -161,11 +161,11 @@ func (s *session) record(began time.Time, text string, c grammar.Command, a exec
 	}
 	switch {
 	case a.Err != nil && grammar.IsRefusal(a.Err):
-		r.Outcome, r.Reason = Refused, printable(a.Err.Error())
+		r.Outcome, r.Reason = Refused, audited(a.Err.Error())
 	case a.Err != nil:
-		r.Outcome, r.Reason = Failed, printable(a.Err.Error())
+		r.Outcome, r.Reason = Failed, audited(a.Err.Error())
 	case a.Code != 0:
-		r.Outcome, r.Reason = Failed, printable(string(a.Stderr)+string(a.Stdout))
+		r.Outcome, r.Reason = Failed, audited(string(a.Stderr)+string(a.Stdout))
 	default:
 		r.Outcome = Done
 	}

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"slices"
 
 	"github.com/waddle-social/waddle/internal/csigate/grammar"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -81,6 +82,11 @@ func (e *Executor) set(ctx context.Context, c grammar.Set) Answer {
 	size, err := volsize(c.Properties)
 	if err != nil {
 		return failed(err)
+	}
+	if c.Of.IsVolume() && slices.ContainsFunc(c.Properties, func(p grammar.Property) bool { return p.Name == managedProperty }) {
+		if err := e.notOperators(ctx, v.Name); err != nil { // it would be the driver's to destroy
+			return failed(err)
+		}
 	}
 	if size == 0 {
 		return e.change(ctx, zfs.Set(t, properties...))

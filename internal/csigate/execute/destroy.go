@@ -2,6 +2,8 @@ package execute
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/waddle-social/waddle/internal/csigate/grammar"
 	"github.com/waddle-social/waddle/pkg/zfs"
@@ -26,11 +28,19 @@ func (e *Executor) destroy(ctx context.Context, c grammar.Destroy) Answer {
 		if err != nil {
 			return failed(err)
 		}
+		if err := e.notOperators(ctx, v.Name); err != nil {
+			return failed(err)
+		}
 		return e.change(ctx, zfs.DestroySnapshots(v))
 	}
 	t, err := e.object(o)
 	if err != nil {
 		return failed(err)
+	}
+	if c.Recursive {
+		if err := e.driversOwn(ctx, o, t); err != nil {
+			return failed(err)
+		}
 	}
 	a := e.change(ctx, zfs.Destroy(t, zfs.DestroyOptions{Recursive: c.Recursive, Force: c.Force, Defer: c.Defer}))
 	if a.Code == 0 && o.Snapshot == "" {
@@ -41,4 +51,61 @@ func (e *Executor) destroy(ctx context.Context, c grammar.Destroy) Answer {
 		}
 	}
 	return a
+}
+
+// exportProperty is on a volume that an operator made, or took over from an older
+// host (package storage).
+const exportProperty = "waddle:export"
+
+const managedProperty = prefix + "managed_resource"
+
+// The driver's snapshots for a moment; they have no property.
+const helperPrefix = "volume-source-for-"
+
+// driversOwn refuses a recursive destroy of what the driver did not make. Whoever
+// may create a PersistentVolume or a snapshot content writes the names.
+func (e *Executor) driversOwn(ctx context.Context, o grammar.Object, t zfs.Target) error {
+	if strings.HasPrefix(o.Snapshot, helperPrefix) {
+		return nil
+	}
+	infos, err := e.o.ZFS.Get(ctx, []string{managedProperty, exportProperty}, t)
+	if errors.Is(err, zfs.ErrNotExist) {
+		return nil // zfs says so itself
+	}
+	if err != nil {
+		return err
+	}
+	i := infos[0]
+	switch {
+	case i.Type == zfs.Filesystems:
+		return grammar.Refuse("%s is no volume but a file system, with everything in it; remove it with zfs if it may go", t)
+	case i.Type == zfs.Snapshots && i.User[managedProperty] != "true":
+		return grammar.Refuse("snapshot %s is not democratic-csi's; delete it with: waddle storage snapshot --delete", t)
+	case operators(i):
+		return refuseOperators(i.Name)
+	}
+	return nil
+}
+
+// notOperators refuses to take something from a volume that an operator made
+// beside the cluster's.
+func (e *Executor) notOperators(ctx context.Context, n zfs.Name) error {
+	infos, err := e.o.ZFS.Get(ctx, []string{managedProperty, exportProperty}, n)
+	switch {
+	case errors.Is(err, zfs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case operators(infos[0]):
+		return refuseOperators(n)
+	}
+	return nil
+}
+
+func operators(i zfs.Info) bool {
+	return i.User[exportProperty] != "" && i.User[managedProperty] != "true"
+}
+
+func refuseOperators(n zfs.Name) error {
+	return grammar.Refuse("volume %s was made with waddle and is not democratic-csi's; change or delete it with: waddle storage", n)
 }

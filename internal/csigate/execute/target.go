@@ -115,6 +115,12 @@ func (e *Executor) deleteTarget(ctx context.Context, c grammar.DeleteTarget) Ans
 	if err := e.ofVolume(ctx, iqn, c.Asset); err != nil {
 		return failed(err)
 	}
+	// Its destroy, which comes next, would be refused.
+	if n, err := e.o.ZFS.Root().Name(e.layout.Volumes() + "/" + c.Asset); err == nil {
+		if err := e.notOperators(ctx, n); err != nil {
+			return failed(err)
+		}
+	}
 	e.departing.mark(c.Asset)
 	err = e.o.ISCSI.Delete(context.WithoutCancel(ctx), iqn, false)
 	if errors.Is(err, iscsi.ErrInUse) {

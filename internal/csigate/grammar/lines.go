@@ -59,7 +59,7 @@ func (r *lines) attributes() []Attribute {
 	for len(r.left) > 0 && strings.HasPrefix(r.left[0], "set attribute ") {
 		name, value, _ := strings.Cut(r.next()[len("set attribute "):], "=")
 		if !attributeName.MatchString(name) || !attributeNum.MatchString(value) {
-			r.fail(refuse("attribute %s is not a name and a decimal number", quote(name+"="+value)))
+			r.fail(refuse("attribute %s is not a name and a decimal number", redactedQuote(name+"="+value)))
 			return nil
 		}
 		all = append(all, Attribute{Name: name, Value: value})

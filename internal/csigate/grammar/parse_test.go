@@ -171,9 +171,14 @@ func TestPasswordsAreNotKept(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "bar.baz") {
 		t.Fatal(err)
 	}
-	_, err = grammar.Parse(layout(t), strings.Replace(driver.CreateTarget("pvc-1"), "set auth password=", "set  auth password=", 1))
-	if err == nil || strings.Contains(err.Error(), "bar.baz") {
-		t.Fatal(err)
+	for name, s := range map[string]string{
+		"a space too many": strings.Replace(driver.CreateTarget("pvc-1"), "set auth password=", "set  auth password=", 1),
+		"as an attribute":  strings.Replace(driver.CreateTarget("pvc-1"), "set auth password=", "set attribute password=", 1),
+		"after the end":    strings.Replace(driver.CreateTarget("pvc-1"), `" | targetcli'`, "\nset auth password=bar.baz_1-2\" | targetcli'", 1),
+	} {
+		if _, err := grammar.Parse(layout(t), s); err == nil || strings.Contains(err.Error(), "bar.baz") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ func (l Layout) script(s string) (Command, error) {
 		c = r.createTarget(l)
 	}
 	if r.fault == nil && len(r.left) > 0 {
-		r.fail(refuse("the targetcli script has %s after its end; nothing of it was run", quote(r.left[0])))
+		r.fail(refuse("the targetcli script has %s after its end; nothing of it was run", redactedQuote(r.left[0])))
 	}
 	if r.fault != nil {
 		return nil, r.fault
