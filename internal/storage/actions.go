@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/waddle-social/waddle/internal/engine"
@@ -68,11 +69,10 @@ func (b *Backend) lookRepair(ctx context.Context) (engine.Result, error) {
 }
 
 func (b *Backend) applyRepair(ctx context.Context, run *engine.Run) error {
-	done, err := b.Repair(ctx)
+	done, err := b.repair(ctx, told(run))
 	if err != nil {
 		return err
 	}
-	report(run, done)
 	return failures(done, "repair")
 }
 
@@ -129,11 +129,10 @@ func (b *Backend) begun(ctx context.Context) ([]finding, error) {
 }
 
 func (b *Backend) applyAdopt(ctx context.Context, run *engine.Run) error {
-	adopted, err := b.Adopt(ctx)
+	adopted, err := b.adoptAll(ctx, told(run))
 	if err != nil {
 		return err
 	}
-	report(run, adopted.Volumes)
 	if err := failures(adopted.Volumes, "take over"); err != nil {
 		return err
 	}
@@ -145,24 +144,24 @@ func (b *Backend) applyAdopt(ctx context.Context, run *engine.Run) error {
 	for _, f := range begun {
 		names = append(names, f.Object)
 	}
-	done, err := b.Repair(ctx, names...)
+	done, err := b.repair(ctx, told(run), names...)
 	if err != nil {
 		return err
 	}
-	report(run, done)
 	return failures(done, "repair")
 }
 
-// report tells whoever watches how much was done. What it was is in the step's
-// differences.
-func report(run *engine.Run, done []Repaired) {
-	failed := 0
-	for _, r := range done {
-		if r.Err != nil {
-			failed++
+// told is a progress that whoever watches a run sees. The engine writes the latest
+// of many that come at once.
+func told(run *engine.Run) progress {
+	return func(r Repaired, done, total int) {
+		if run == nil || run.Report == nil {
+			return
 		}
-	}
-	if run != nil && run.Report != nil {
-		run.Report("", &engine.Progress{Done: int64(len(done) - failed), Total: int64(len(done)), Unit: "targets"})
+		message := r.Object
+		if r.Err != nil {
+			message = fmt.Sprintf("cannot repair %s: %v", r.Object, r.Err)
+		}
+		run.Report(message, &engine.Progress{Done: int64(done), Total: int64(total), Unit: "targets"})
 	}
 }

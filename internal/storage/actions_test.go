@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/waddle-social/waddle/internal/engine"
@@ -121,4 +123,82 @@ func TestAThousandFailuresAreNamedInALine(t *testing.T) {
 	if text := failures(done, "repair").Error(); !strings.Contains(text, "target 9: no") || !strings.Contains(text, "990 more") || len(text) > 1000 {
 		t.Errorf("%d bytes: %s", len(text), text)
 	}
+}
+
+// TestARepairTellsOfEachTarget has many to make and things to remove, one of them
+// in vain.
+func TestARepairTellsOfEachTarget(t *testing.T) {
+	const volumes = 40
+	ctx, h := context.Background(), newHost(t)
+	b := h.ready()
+	for i := range volumes {
+		h.zvol(b, fmt.Sprintf("%s/v/data-%d", root, i), exportProperty+"=on")
+	}
+	must(t, h.tree.Mkdir("/sys/kernel/config/target/iscsi/"+base+":gone"))
+	s := h.service()
+	step, err := s.Step(engine.Action{Verb: RepairAction})
+	must(t, err)
+	var mu sync.Mutex
+	seen := map[string]bool{}
+	last := int64(0)
+	h.seam = func(op string) error {
+		if op == "make portal" {
+			mu.Lock()
+			defer mu.Unlock()
+			if !seen["refused"] {
+				seen["refused"] = true
+				return errors.New("no luck")
+			}
+		}
+		return nil
+	}
+	err = step.Apply(ctx, &engine.Run{Report: func(message string, p *engine.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.Done != last+1 || p.Total != volumes+1 || p.Unit != "targets" {
+			t.Errorf("%q is %+v after %d", message, p, last)
+		}
+		last = p.Done
+		if seen[message] {
+			t.Errorf("%q was told twice", message)
+		}
+		seen[message] = true
+	}})
+	if err == nil || !strings.Contains(err.Error(), "no luck") {
+		t.Errorf("the repair: %v", err)
+	}
+	if last != volumes+1 || !seen["target "+base+":gone"] {
+		t.Errorf("%d of %d were told: %v", last, volumes+1, seen)
+	}
+}
+
+func TestABootTellsHowFarTheTargetsAre(t *testing.T) {
+	h := newHost(t)
+	s := h.service()
+	stop := h.run(s)
+	must(t, s.ApplyDataset(context.Background(), h.doc, false))
+	must(t, s.ApplyTarget(context.Background(), h.doc, false))
+	b, err := s.Backend()
+	must(t, err)
+	for i := range 2 {
+		_, err = b.Create(context.Background(), CreateRequest{Name: fmt.Sprintf("data-%d", i), Size: size})
+		must(t, err)
+	}
+	stop()
+	h.boot()
+	// The second target is held up until the first was told.
+	first := make(chan struct{})
+	var makes atomic.Int32
+	h.seam = func(op string) error {
+		if op == "enable portal group" && makes.Add(1) == 2 {
+			<-first
+		}
+		return nil
+	}
+	again := h.service()
+	h.run(again)
+	_, err = again.await(aMinute(t), func(e Endpoint) bool { return !e.Serving && strings.Contains(e.Reason, "restored, 1 of 2") })
+	close(first)
+	must(t, err)
+	h.served(again, anyhow)
 }

@@ -93,6 +93,10 @@ func (w *world) holder(e *entry) *entry {
 // right then, so that one that was killed in between is finished by Repair.
 // With names only those volumes are, and targetcli's restore is left as it is.
 func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
+	return b.adoptAll(ctx, nil, names...)
+}
+
+func (b *Backend) adoptAll(ctx context.Context, p progress, names ...string) (Adopted, error) {
 	release, err := b.execute.Hold(ctx)
 	if err != nil {
 		return Adopted{}, err
@@ -106,7 +110,7 @@ func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
 	wanted := slices.DeleteFunc(list.Volumes, func(c Candidate) bool {
 		return len(names) > 0 && !slices.Contains(names, c.Name) && !slices.Contains(names, c.Dataset)
 	})
-	if done.Volumes, err = b.adopt(context.WithoutCancel(ctx), wanted); err != nil {
+	if done.Volumes, err = b.adopt(context.WithoutCancel(ctx), wanted, p); err != nil {
 		return done, err
 	}
 	if len(names) == 0 {
@@ -120,7 +124,7 @@ func (b *Backend) Adopt(ctx context.Context, names ...string) (Adopted, error) {
 // not get its portal as long as the last has all addresses. As long as a target
 // that is not taken over has them, nothing is begun: what was taken over would be
 // reached by nobody new.
-func (b *Backend) adopt(ctx context.Context, wanted []Candidate) ([]Repaired, error) {
+func (b *Backend) adopt(ctx context.Context, wanted []Candidate, p progress) ([]Repaired, error) {
 	done := make([]Repaired, len(wanted))
 	if len(wanted) == 0 {
 		return done, nil
@@ -146,7 +150,7 @@ func (b *Backend) adopt(ctx context.Context, wanted []Candidate) ([]Repaired, er
 	if err != nil {
 		return done, err
 	}
-	repaired, err := b.mend(ctx, w)
+	repaired, err := b.mend(ctx, w, p)
 	for i, c := range wanted {
 		for _, r := range repaired {
 			if r.Object == "target "+c.IQN && done[i].Err == nil {

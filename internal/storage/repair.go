@@ -52,6 +52,24 @@ func (b *Backend) examined(ctx context.Context) ([]finding, error) {
 // answer has one line for each object that was changed or could not be. With
 // names only what is about those volumes, targets or backstores is repaired.
 func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, error) {
+	return b.repair(ctx, nil, names...)
+}
+
+// progress is called with each object that is done, how many are, and of how many;
+// nil is nobody.
+type progress func(r Repaired, done, total int)
+
+// counting returns what a progress is told through, one object a call.
+func (p progress) counting(total int) func(Repaired) {
+	done := 0
+	return func(r Repaired) {
+		if done++; p != nil {
+			p(r, done, total)
+		}
+	}
+}
+
+func (b *Backend) repair(ctx context.Context, p progress, names ...string) ([]Repaired, error) {
 	release, err := b.execute.Hold(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot repair targets: %w", err)
@@ -61,11 +79,11 @@ func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, erro
 	if err != nil {
 		return nil, err
 	}
-	return b.mend(ctx, w, names...)
+	return b.mend(ctx, w, p, names...)
 }
 
 // mend is Repair for who holds the right to change targets.
-func (b *Backend) mend(ctx context.Context, w *world, names ...string) ([]Repaired, error) {
+func (b *Backend) mend(ctx context.Context, w *world, p progress, names ...string) ([]Repaired, error) {
 	b.awaitDevices(ctx, w)
 	found, err := b.examine(ctx, w)
 	if err != nil {
@@ -74,9 +92,16 @@ func (b *Backend) mend(ctx context.Context, w *world, names ...string) ([]Repair
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(f finding) bool { return !f.named(names) })
 	}
+	total := 0
+	for _, f := range found {
+		if _, repairs := f.difference(); repairs {
+			total++
+		}
+	}
+	tell := p.counting(total)
 	// A portal of what goes may stand in the way of what is made.
-	done := b.settle(ctx, found)
-	made, err := b.restore(ctx, found)
+	done := b.settle(ctx, found, tell)
+	made, err := b.restore(ctx, found, tell)
 	return append(done, made...), err
 }
 
@@ -86,7 +111,7 @@ func (f finding) named(names []string) bool {
 	return slices.Contains(names, whole) || slices.Contains(names, f.Object) || slices.Contains(names, f.Volume)
 }
 
-func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, error) {
+func (b *Backend) restore(ctx context.Context, found []finding, tell func(Repaired)) ([]Repaired, error) {
 	blocking, err := b.blocking(ctx, func(string) bool { return false })
 	if err != nil {
 		return nil, err
@@ -98,7 +123,9 @@ func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, err
 		case f.target == nil:
 		case len(blocking) > 0:
 			// Its own portal on all addresses, if it has one, is better than none.
-			done = append(done, Repaired{Object: "target " + f.target.IQN.String(), Err: b.blocked(blocking)})
+			one := Repaired{Object: "target " + f.target.IQN.String(), Err: b.blocked(blocking)}
+			done = append(done, one)
+			tell(one)
 		default:
 			targets = append(targets, *f.target)
 		}
@@ -106,7 +133,7 @@ func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, err
 	if len(targets) == 0 {
 		return done, nil
 	}
-	restored, err := b.iscsi.Restore(ctx, targets)
+	restored, err := b.iscsi.Restore(ctx, targets, func(r iscsi.Restored) { tell(restoredTarget(r)) })
 	if err != nil {
 		return done, err
 	}
@@ -114,29 +141,37 @@ func (b *Backend) restore(ctx context.Context, found []finding) ([]Repaired, err
 		if r.Err == nil && len(r.Changes) == 0 {
 			continue // somebody else was faster
 		}
-		one := Repaired{Object: "target " + r.IQN.String(), Err: r.Err}
-		for _, c := range r.Changes {
-			one.Changes = append(one.Changes, c.String())
-		}
-		done = append(done, one)
+		done = append(done, restoredTarget(r))
 	}
 	return done, nil
 }
 
+func restoredTarget(r iscsi.Restored) Repaired {
+	one := Repaired{Object: "target " + r.IQN.String(), Err: r.Err}
+	for _, c := range r.Changes {
+		one.Changes = append(one.Changes, c.String())
+	}
+	return one
+}
+
 // settle removes what nobody has, and gives sizes back.
-func (b *Backend) settle(ctx context.Context, found []finding) []Repaired {
+func (b *Backend) settle(ctx context.Context, found []finding, tell func(Repaired)) []Repaired {
 	var done []Repaired
 	for _, f := range found {
+		one := Repaired{Object: f.Object, Changes: []string{"remove it"}}
 		switch {
 		case f.grown != nil:
-			done = append(done, Repaired{Object: f.Object, Changes: []string{fmt.Sprintf("give it its %d bytes back", f.grown.size())},
-				Err: b.regrow(ctx, f.grown.volume, f.grown.size())})
+			one.Changes = []string{fmt.Sprintf("give it its %d bytes back", f.grown.size())}
+			one.Err = b.regrow(ctx, f.grown.volume, f.grown.size())
 		case f.gone != nil:
-			done = append(done, Repaired{Object: f.Object, Changes: []string{"remove it"}, Err: b.iscsi.Delete(ctx, *f.gone, false)})
+			one.Err = b.iscsi.Delete(ctx, *f.gone, false)
 		case f.backstore != nil:
-			err := b.iscsi.RemoveBackstore(ctx, *f.backstore)
-			done = append(done, Repaired{Object: f.Object, Changes: []string{"remove it"}, Err: err})
+			one.Err = b.iscsi.RemoveBackstore(ctx, *f.backstore)
+		default:
+			continue
 		}
+		done = append(done, one)
+		tell(one)
 	}
 	return done
 }

@@ -47,7 +47,10 @@ func NewService(o ServiceOptions) *Service {
 	return &Service{o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}), backends: map[string]*Backend{}, endpoint: Endpoint{User: csigate.User, Reason: notServed}}
 }
 
-const notServed = "phase 1 has not been applied"
+const (
+	notServed = "phase 1 has not been applied"
+	restoring = "targets are being restored"
+)
 
 // Backend returns the Backend of the platform as it is in use now. Without a
 // platform it is a problem with the code no_platform. It is one and the same as
@@ -268,6 +271,7 @@ func (s *Service) failed(err error) {
 // boot there are none.
 func (s *Service) restore(ctx context.Context, b *Backend) error {
 	began := time.Now()
+	s.set(Endpoint{User: csigate.User, Reason: restoring})
 	if err := b.iscsi.Prepare(ctx); err != nil {
 		return err
 	}
@@ -278,7 +282,9 @@ func (s *Service) restore(ctx context.Context, b *Backend) error {
 	if _, err := b.zfs.EnsureLayout(ctx, l); err != nil {
 		return b.noZFS(err)
 	}
-	done, err := b.Repair(ctx)
+	done, err := b.repair(ctx, func(_ Repaired, done, total int) {
+		s.set(Endpoint{User: csigate.User, Reason: fmt.Sprintf("%s, %d of %d", restoring, done, total)})
+	})
 	if err != nil {
 		return err
 	}

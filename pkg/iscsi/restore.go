@@ -19,8 +19,9 @@ type Restored struct {
 // Restore makes many targets at once, as after a boot, and returns one answer
 // for each in the order given. One that fails does not keep the others from
 // being made. Nobody else changes anything meanwhile; among themselves targets
-// do not get in each other's way: each has its own folders.
-func (c *Client) Restore(ctx context.Context, targets []Target) ([]Restored, error) {
+// do not get in each other's way: each has its own folders. told, unless it is
+// nil, is called with each as soon as that is done, one call after the other.
+func (c *Client) Restore(ctx context.Context, targets []Target, told func(Restored)) ([]Restored, error) {
 	unlock, err := c.lock(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("cannot restore %d targets: %w", len(targets), err)
@@ -37,9 +38,28 @@ func (c *Client) Restore(ctx context.Context, targets []Target) ([]Restored, err
 		}
 		seen[t.IQN] = true
 	}
-	c.each(done, func(i int) ([]Change, error) { return c.clearPortals(ctx, complete[i]) })
-	c.each(done, func(i int) ([]Change, error) { return c.converge(ctx, complete[i], false) })
+	tell := teller(told)
+	c.each(done, func(i int) ([]Change, error) { return c.clearPortals(ctx, complete[i]) }, nil)
+	for _, r := range done {
+		if r.Err != nil {
+			tell(r)
+		}
+	}
+	c.each(done, func(i int) ([]Change, error) { return c.converge(ctx, complete[i], false) }, tell)
 	return done, nil
+}
+
+// teller lets one call at a time through.
+func teller(told func(Restored)) func(Restored) {
+	var mu sync.Mutex
+	return func(r Restored) {
+		if told == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told(r)
+	}
 }
 
 // clearPortals removes the portals that nobody wants before anything is made:
@@ -58,10 +78,11 @@ func (c *Client) clearPortals(ctx context.Context, t Target) ([]Change, error) {
 	return w.changes, err
 }
 
-// each runs do for every target without an error, some at a time. Most of the
+// each runs do for every target without an error, some at a time, and tells of
+// each that is done. Most of the
 // time the kernel only waits (a LUN's link waits for all processors to have passed
 // a point, synchronize_rcu), so that there are more at once than processors.
-func (c *Client) each(done []Restored, do func(i int) ([]Change, error)) {
+func (c *Client) each(done []Restored, do func(i int) ([]Change, error), tell func(Restored)) {
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(len(done), 8*runtime.NumCPU()) {
@@ -70,6 +91,9 @@ func (c *Client) each(done []Restored, do func(i int) ([]Change, error)) {
 				changes, err := do(i)
 				done[i].Changes = append(done[i].Changes, changes...)
 				done[i].Err = err
+				if tell != nil {
+					tell(done[i])
+				}
 			}
 		})
 	}

@@ -90,14 +90,6 @@ func Clone(from Snapshot, to Volume, properties ...Property) Command {
 	return c
 }
 
-// Promote makes a clone independent of the volume it was cloned from, and that
-// one a clone of it.
-func Promote(v Volume, origin Name) Command {
-	c := command("promote", "promote", v).with(v.full)
-	c.changes = []Name{v.Name, origin}
-	return c
-}
-
 // Rollback takes a dataset back to a snapshot; with destroyNewer the snapshots
 // taken since are destroyed (zfs refuses otherwise).
 func Rollback(s Snapshot, destroyNewer bool) Command {

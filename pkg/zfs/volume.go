@@ -60,21 +60,6 @@ func (c *Client) CloneVolume(ctx context.Context, from Snapshot, to Volume, prop
 	return c.WaitDevice(ctx, to)
 }
 
-// PromoteVolume makes a clone independent of its origin. What is no clone is
-// left as it is.
-func (c *Client) PromoteVolume(ctx context.Context, v Volume) error {
-	infos, err := c.Get(ctx, nil, v)
-	if err != nil {
-		return err
-	}
-	origin := infos[0].Origin
-	if origin.String() == "" {
-		return nil
-	}
-	_, err = c.Run(ctx, Promote(v, origin.of))
-	return err
-}
-
 // defaultBlock is zfs's volblocksize since OpenZFS 2.2.
 const defaultBlock = 16 << 10
 

@@ -133,7 +133,7 @@ func benchmarkRestore(b *testing.B, n int) {
 			targets[i] = l.target(b, c, fmt.Sprintf("x%d", i), i)
 		}
 		b.StartTimer()
-		done, err := c.Restore(ctx, targets)
+		done, err := c.Restore(ctx, targets, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

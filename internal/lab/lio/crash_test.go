@@ -100,7 +100,7 @@ func TestEveryWorkConvergesWhereverItWasKilled(t *testing.T) {
 		for i := range 3 {
 			targets = append(targets, l.target(t, c, fmt.Sprintf("r%d", i), i))
 		}
-		done, err := c.Restore(ctx, targets)
+		done, err := c.Restore(ctx, targets, nil)
 		for _, d := range done {
 			err = errors.Join(err, d.Err)
 		}

@@ -57,7 +57,7 @@ func TestARestoreHasOneDeviceOpenedAtATime(t *testing.T) {
 	l := newLab(t, 12, lio.Options{})
 	now, most := &atomic.Int64{}, &atomic.Int64{}
 	c := l.client(t, func(o *iscsi.Options) { o.FS = narrowZFS{o.FS, now, most} })
-	done, err := c.Restore(t.Context(), l.several(t, c, 12))
+	done, err := c.Restore(t.Context(), l.several(t, c, 12), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestADeviceWhoseOpenDoesNotReturnKeepsNoOtherFromBeingOpened(t *testing.T) 
 	release := l.Hang(func(op, file string) bool {
 		return op == "write" && path.Base(file) == "enable" && path.Base(path.Dir(file)) == "pvc-0"
 	})
-	done, err := c.Restore(t.Context(), targets)
+	done, err := c.Restore(t.Context(), targets, nil)
 	release()
 	if err != nil || !errors.Is(done[0].Err, iscsi.ErrStuck) {
 		t.Fatalf("%v, %+v", err, done[0])

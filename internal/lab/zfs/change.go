@@ -7,46 +7,6 @@ import (
 	driver "github.com/waddle-social/waddle/pkg/zfs"
 )
 
-func (p *Pool) promote(args []string) (string, error) {
-	if len(args) != 1 {
-		return "", misuse("missing clone filesystem argument")
-	}
-	n := p.nodes[args[0]]
-	switch {
-	case n == nil:
-		return "", refuse("cannot open '%s': dataset does not exist", args[0])
-	case n.Origin == "":
-		return "", refuse("cannot promote '%s': not a cloned filesystem", args[0])
-	}
-	dataset, _, _ := strings.Cut(n.Origin, "@")
-	origin := p.nodes[dataset]
-	upTo := p.nodes[n.Origin].Order
-	// The origin's snapshots up to the one that was cloned become the clone's.
-	var moved []*node
-	for _, b := range p.snapshotsOf(dataset) {
-		if b.Order <= upTo {
-			moved = append(moved, b)
-		}
-	}
-	for _, s := range moved {
-		_, name, _ := strings.Cut(s.Name, "@")
-		if p.nodes[n.Name+"@"+name] != nil {
-			return "", refuse("cannot promote '%s': conflicting snapshot '%s@%s'", n.Name, n.Name, name)
-		}
-	}
-	promoted, demoted := n.copy(), origin.copy()
-	promoted.Origin, demoted.Origin = origin.Origin, n.Name+"@"+strings.TrimPrefix(n.Origin, dataset+"@")
-	for _, s := range moved {
-		if err := p.move(s, n.Name+"@"+strings.TrimPrefix(s.Name, dataset+"@")); err != nil {
-			return "", err
-		}
-	}
-	if err := p.save(promoted); err != nil {
-		return "", err
-	}
-	return "", p.save(demoted)
-}
-
 // snapshotsOf returns a dataset's snapshots, oldest first.
 func (p *Pool) snapshotsOf(dataset string) []*node {
 	var found []*node

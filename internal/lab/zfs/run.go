@@ -44,7 +44,7 @@ func (p *Pool) dispatch(proc driver.Process) driver.Output {
 	p.memo = nil
 	commands := map[string]func([]string) (string, error){
 		"create": p.create, "destroy": p.destroy, "snapshot": p.snapshot, "clone": p.clone,
-		"promote": p.promote, "rollback": p.rollback, "rename": p.rename,
+		"rollback": p.rollback, "rename": p.rename,
 		"set": p.set, "inherit": p.inherit, "get": p.get, "list": p.list,
 	}
 	run := commands[proc.Args[0]]

@@ -152,7 +152,7 @@ var ensureRows = []Row{
 	{"many are restored at once, and one that fails does not keep the others", func(e *Env) {
 		targets := []iscsi.Target{e.target("a", 0), e.target("b", 1), e.target("c", 2)}
 		targets[1].LUNs[0].Backstore.Device = e.Devices + "/does-not-exist"
-		done, err := e.C.Restore(e.Ctx, targets)
+		done, err := e.C.Restore(e.Ctx, targets, nil)
 		e.ok(err)
 		for i, want := range []bool{true, false, true} {
 			if (done[i].Err == nil) != want || done[i].IQN != targets[i].IQN {
@@ -181,7 +181,7 @@ var ensureRows = []Row{
 			e.ok(e.FS.WriteFile(path.Join(dir, "wwn", "vpd_unit_serial"), "from-targetcli"))
 			e.ok(e.FS.Symlink(dir, e.tpg(asset, "lun", "lun_0", "x")))
 		}
-		done, err := e.C.Restore(e.Ctx, []iscsi.Target{e.target("a", 0), e.target("b", 1)})
+		done, err := e.C.Restore(e.Ctx, []iscsi.Target{e.target("a", 0), e.target("b", 1)}, nil)
 		e.ok(err)
 		for _, d := range done {
 			e.ok(d.Err)

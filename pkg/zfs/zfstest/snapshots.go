@@ -96,20 +96,4 @@ var cloneRows = []Row{
 		s := e.snap(e.volume("none"), "s")
 		e.fails(zfs.Clone(s, e.volume("b")), zfs.ErrNotExist, "cannot open '"+s.String()+"': dataset does not exist\n")
 	}},
-	{"a promoted clone lets go of its origin, which becomes its clone", func(e *Env) {
-		v, _ := e.made("a", 16*MiB)
-		s := e.taken(v, "s")
-		w := e.volume("b")
-		_, err := e.C.CloneVolume(e.Ctx, s, w)
-		e.ok(err)
-		e.ok(e.C.PromoteVolume(e.Ctx, w))
-		e.ok(e.C.PromoteVolume(e.Ctx, w))
-		if i := e.info(w); i.Origin.String() != "" {
-			e.Fatalf("still a clone of %s", i.Origin)
-		}
-		if i := e.info(v); i.Origin != e.snap(w, "s") {
-			e.Fatalf("origin is %s", i.Origin)
-		}
-		e.run(zfs.Destroy(v, zfs.DestroyOptions{}))
-	}},
 }
