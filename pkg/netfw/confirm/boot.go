@@ -44,7 +44,7 @@ func (f *Firewall) Boot(ctx context.Context) error {
 		return errors.Join(err, f.bootClosed(ctx, err))
 	}
 	f.log.Info("the last confirmed firewall rules are loaded")
-	f.forget(s)
+	f.forget(ctx, s)
 	return nil
 }
 
@@ -71,19 +71,30 @@ func (f *Firewall) bootClosed(ctx context.Context, why error) error {
 
 // forget records what the boot has ended. It may be too early in the boot for a
 // disk that can be written to; then it is over all the same.
-func (f *Firewall) forget(s State) {
+func (f *Firewall) forget(ctx context.Context, s State) {
 	if e := f.readEmergency(); e != nil {
 		_ = f.remove(f.run, append([]string{emergencyFile}, changeNames(e.ID)...)...) // read again, it is over
+		f.unguard(ctx, e.ID, e.Guard, e.Until)
 	}
 	if p := s.Pending; p != nil {
 		s.Pending = nil
 		s.Last = &Outcome{ID: p.ID, Profile: p.Profile, Result: WasRolledBack, Reason: "the boot came before the confirmation", At: f.clock.Wall().Round(time.Millisecond)}
 		f.log.Warn("the firewall change was not confirmed before the boot", "id", p.ID, "profile", p.Profile)
-		if err := f.writeState(s); err != nil {
+		if err := errors.Join(f.writeState(s), f.remove(f.dir, changeNames(p.ID)...)); err != nil {
 			f.log.Warn("the rollback is not recorded; it counts all the same", "id", p.ID, "error", err)
 		}
+		f.unguard(ctx, p.ID, p.Guard, p.Deadline)
 	}
 	if _, err := f.settle(s); err != nil {
 		f.log.Warn("cannot write the boot files", "error", err)
+	}
+}
+
+// unguard disarms what this boot has armed, when somebody loads the rules by hand:
+// once the package is removed nothing is left for the guard to start. At a boot
+// there is none, and it is too early to ask.
+func (f *Firewall) unguard(ctx context.Context, id, guard string, until Deadline) {
+	if boot, err := f.clock.BootID(); err == nil && boot == until.Boot {
+		f.disarm(ctx, id, guard)
 	}
 }

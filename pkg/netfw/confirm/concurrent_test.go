@@ -31,6 +31,10 @@ func (l *countingLoader) LoadRules(context.Context, netfw.RuleSet) error {
 	return nil
 }
 
+func (l *countingLoader) CompareRules(context.Context, netfw.RuleSet) ([]netfw.Difference, error) {
+	return nil, nil
+}
+
 func TestOfManyAtOnceOneWinsAndTheOthersAreToldOfIt(t *testing.T) {
 	l := &countingLoader{}
 	f, err := Open(Options{Dir: memory(t), Run: memory(t), Loader: l, Guard: noGuard{}})

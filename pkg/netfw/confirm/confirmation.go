@@ -2,6 +2,7 @@ package confirm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -48,10 +49,44 @@ func (f *Firewall) Confirm(ctx context.Context, id string, proof Proof) error {
 	if s.Pending == nil || s.Pending.ID != id {
 		return &NotPendingError{ID: id, Last: s.Last}
 	}
-	if !proof.Console && proof.OpenedAt <= s.Pending.LoadedAt {
-		return &ProofError{id, "this connection was open before the change, so it does not show that the new rules let you in; open a new one", s.Pending.Deadline.Wall}
+	if err := f.proven(ctx, s, proof); err != nil {
+		return err
 	}
 	return f.commit(ctx, s, proof)
+}
+
+// proven refuses what does not show that the new rules let the operator in.
+func (f *Firewall) proven(ctx context.Context, s State, proof Proof) error {
+	p := s.Pending
+	set, ok := f.alive(p)
+	if proof.Console || !ok { // what is not alive is not confirmed whatever is proven
+		return nil
+	}
+	no := func(why string) error { return &ProofError{p.ID, why, p.Deadline.Wall} }
+	if proof.OpenedAt <= p.LoadedAt {
+		return no("this connection was open before the new rules were loaded, so it does not show that they let you in; open a new one")
+	}
+	differ, err := f.loader.CompareRules(ctx, set)
+	if err != nil {
+		return fmt.Errorf("cannot confirm the firewall change %s: cannot see whether its rules are loaded: %w", p.ID, err)
+	}
+	if len(differ) == 0 {
+		return nil
+	}
+	if err := f.anew(ctx, s, func() error { return f.load(ctx, set, "the pending change "+p.ID) }); err != nil {
+		return err
+	}
+	return no("somebody has changed the new rules meanwhile, so your connection does not show that they let you in; they are loaded again now: open a new one")
+}
+
+// anew does what may load a pending change's rules again, and records since when
+// they are loaded.
+func (f *Firewall) anew(ctx context.Context, s State, load func() error) error {
+	err := load()
+	p := *s.Pending
+	p.LoadedAt = f.clock.Boot()
+	s.Pending = &p
+	return errors.Join(err, f.writeState(s))
 }
 
 // commit records the confirmation, which is the one write that counts, and then

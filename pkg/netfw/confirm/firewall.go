@@ -23,10 +23,11 @@ const (
 )
 
 // Loader has rules loaded into the kernel, each table of each family in one
-// transaction, and puts back what was there when one of them fails.
-// netfw.Driver is one.
+// transaction, and puts back what was there when one of them fails. It says in
+// what the kernel differs from a set. netfw.Driver is one.
 type Loader interface {
 	LoadRules(ctx context.Context, set netfw.RuleSet) error
+	CompareRules(ctx context.Context, set netfw.RuleSet) ([]netfw.Difference, error)
 }
 
 // Guard has Expire run at a deadline, outside of this process.

@@ -26,6 +26,10 @@ func (s *sleeper) LoadRules(_ context.Context, set netfw.RuleSet) error {
 	return nil
 }
 
+func (s *sleeper) CompareRules(context.Context, netfw.RuleSet) ([]netfw.Difference, error) {
+	return nil, nil
+}
+
 func (s *sleeper) Ready(ctx context.Context) error {
 	s.note("look")
 	return s.ready(ctx)

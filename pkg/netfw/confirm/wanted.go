@@ -47,7 +47,15 @@ func (f *Firewall) Hold(ctx context.Context, do func(context.Context, Wanted) er
 	if err != nil {
 		return err
 	}
-	return do(ctx, w)
+	if w.Pending == nil {
+		return do(ctx, w)
+	}
+	differ, err := f.loader.CompareRules(ctx, *w.LiveRules)
+	if err == nil && len(differ) == 0 {
+		return do(ctx, w)
+	}
+	// Who has got in while the rules were not there has proven nothing.
+	return f.anew(ctx, s, func() error { return do(ctx, w) })
 }
 
 func (f *Firewall) wanted(s State) (Wanted, error) {

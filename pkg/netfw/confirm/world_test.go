@@ -23,6 +23,7 @@ type world struct {
 	boot   string
 	wall   time.Time
 	kernel string // what is loaded, as text
+	loaded netfw.RuleSet
 	armed  map[string]time.Duration
 	ops    []string
 	seam   func(op string) error
@@ -58,8 +59,12 @@ func (w *world) again() {
 }
 
 func (w *world) LoadRules(_ context.Context, set netfw.RuleSet) error {
-	w.kernel = text(set)
+	w.kernel, w.loaded = text(set), set
 	return nil
+}
+
+func (w *world) CompareRules(_ context.Context, set netfw.RuleSet) ([]netfw.Difference, error) {
+	return netfw.Changes(w.loaded, set), nil
 }
 
 func (w *world) Close(context.Context) error {
