@@ -3,6 +3,7 @@ package phase
 import (
 	"context"
 	"net/netip"
+	"slices"
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
@@ -60,6 +61,9 @@ func rulesOf(net Network, fw Firewall, want netfw.RuleConfig) subject[netfw.Rule
 		apply: func(ctx context.Context, agreed netfw.Consent) error {
 			return fw.Hold(ctx, func(ctx context.Context, w confirm.Wanted) error {
 				c, err := remembered(ctx, net, want, w)
+				if err == nil {
+					err = keepsPending(c, w)
+				}
 				if err != nil {
 					return err
 				}
@@ -107,6 +111,31 @@ func inMotion(ctx context.Context, fw Firewall, w confirm.Wanted) bool {
 	}
 	now, err := fw.Wanted(ctx)
 	return err == nil && (now.Live != w.Live || now.Boot != w.Boot)
+}
+
+// keepsPending refuses rules other than those of a change that waits: its
+// confirmation proves something about these alone, and would overwrite what came
+// in between. Those that somebody has taken away may be put back.
+func keepsPending(c netfw.RuleConfig, w confirm.Wanted) error {
+	if w.Pending == nil {
+		return nil
+	}
+	set, err := netfw.Rules(c)
+	if err != nil {
+		return err
+	}
+	if len(netfw.Changes(partsOf(*w.LiveRules, c.Parts), set)) > 0 {
+		return settledProfile(w)
+	}
+	return nil
+}
+
+// partsOf are the chains of some parts.
+func partsOf(set netfw.RuleSet, parts netfw.Part) netfw.RuleSet {
+	of := func(chains []netfw.Chain) []netfw.Chain {
+		return slices.DeleteFunc(slices.Clone(chains), func(c netfw.Chain) bool { return c.Part&parts == 0 })
+	}
+	return netfw.RuleSet{V4: of(set.V4), V6: of(set.V6), Pins: of(set.Pins)}
 }
 
 // settledProfile refuses while a change waits or an emergency is in force: what
