@@ -1190,7 +1190,7 @@ type FirewallEmergencyRequest struct {
 	// Example: 30m
 	For string `json:"for,omitempty,omitzero"`
 
-	// From Addresses or networks of either family, not everybody.
+	// From Addresses or networks: IPv4 from /8, IPv6 from /16, of each family together no more than one network of that size.
 	From []string `json:"from"`
 
 	// SSH Open SSH. Without `ssh` and `ui` both are opened.

@@ -18,8 +18,8 @@ func newFirewallEmergency(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "emergency --from CIDR", Short: "Let some addresses in for a while",
 		Long: `Loads the lockdown with SSH and the Proxmox UI (TCP 8006), or one of them, open to the sources
-that are named. It ends by itself, with a reboot, or with --end. A change that waits for its
-confirmation is rolled back by it. Where no daemon answers: waddled emergency on the console.`,
+that are named, at most an IPv4 /8 and an IPv6 /16. It ends by itself, with a reboot, or with
+--end. A change that waits for its confirmation is rolled back by it. Where no daemon answers: waddled emergency on the console.`,
 		Example: "  waddle firewall emergency --from 198.51.100.7 --for 30m --ui\n  waddle firewall emergency --end",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -22,8 +22,8 @@ func emergency() *cobra.Command {
 		Use:   "emergency --from CIDR --for DURATION",
 		Short: "Let one address in for a while: for the console, when nothing else works",
 		Long: `Loads the lockdown profile with SSH and the Proxmox UI (TCP 8006), or one of them, open to the
-sources that are named, and has it end by itself. It needs no daemon, no API, no network and no
-state file. A change that waits for its confirmation is rolled back by it.
+sources that are named, at most an IPv4 /8 and an IPv6 /16, and has it end by itself. It needs no
+daemon, no API, no network and no state file. A change that waits for its confirmation is rolled back by it.
 docs/recovery.md has the same as plain commands.`,
 		Example: "  waddled emergency --from 198.51.100.7 --for 30m\n  waddled emergency --from 2001:db8::/64 --for 1h --ssh\n  waddled emergency --end",
 		Args:    cobra.NoArgs,

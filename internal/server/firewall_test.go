@@ -179,6 +179,7 @@ func TestBadInputToTheFirewallIsRefusedWithWhatIsAllowed(t *testing.T) {
 		{"set", `{"profile":"open","forced":true}`, "invalid_request", "forced"},
 		{"emergency", `{"from":["198.51.100.7/33"]}`, "invalid_request", "198.51.100.7/33"},
 		{"emergency", `{"from":["0.0.0.0/0"]}`, "invalid_request", "everybody"},
+		{"emergency", `{"from":["0.0.0.0/1","128.0.0.0/1"]}`, "invalid_request", "/8 to /32"},
 		{"emergency", `{"from":[]}`, "invalid_request", "from"},
 		{"emergency", `{"from":["198.51.100.7"],"for":"25h"}`, "invalid_request", "24h0m0s"},
 		{"emergency", `{"from":["::ffff:198.51.100.0/120"]}`, "invalid_request", "neither an address nor a network"},

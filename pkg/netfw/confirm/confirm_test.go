@@ -534,16 +534,40 @@ func TestAnEmergencyIsAsThePlatformSaysWhereItCanBeRead(t *testing.T) {
 	}
 }
 
+// from has an emergency be for these.
+func from(sources ...string) func(*EmergencyRequest) {
+	return func(r *EmergencyRequest) {
+		r.Sources = nil
+		for _, s := range sources {
+			r.Sources = append(r.Sources, netip.MustParsePrefix(s))
+		}
+	}
+}
+
+func TestAnEmergencyIsForAProvidersCustomersAtMost(t *testing.T) {
+	for _, sources := range [][]string{{"16.0.0.0/8"}, {"2400::/16"}, {"16.0.0.0/8", "2400::/16"}, {"198.51.100.0/24", "203.0.113.7/32", "192.0.2.0/24", "2001:db8::/32", "fd00::/64"}} {
+		w, r := newWorld(t), emergencyRequest()
+		from(sources...)(&r)
+		if _, err := w.Emergency(t.Context(), r); err != nil {
+			t.Errorf("%v: %v", sources, err)
+		}
+	}
+}
+
 func TestAnEmergencyIsNeverForEverybody(t *testing.T) {
 	for name, change := range map[string]func(*EmergencyRequest){
-		"nobody":             func(r *EmergencyRequest) { r.Sources = nil },
-		"everybody":          func(r *EmergencyRequest) { r.Sources = []netip.Prefix{netip.MustParsePrefix("::/0")} },
-		"no network":         func(r *EmergencyRequest) { r.Sources = []netip.Prefix{netip.MustParsePrefix("198.51.100.7/24")} },
-		"no source":          func(r *EmergencyRequest) { r.Sources = []netip.Prefix{{}} },
-		"no port":            func(r *EmergencyRequest) { r.Ports = nil },
-		"port 0":             func(r *EmergencyRequest) { r.Ports = []uint16{0} },
-		"for ever":           func(r *EmergencyRequest) { r.For = 8760 * time.Hour },
-		"for no time at all": func(r *EmergencyRequest) { r.For = 0 },
+		"nobody":                          func(r *EmergencyRequest) { r.Sources = nil },
+		"everybody":                       from("::/0"),
+		"half of the world":               from("0.0.0.0/1"),
+		"the IPv6 internet":               from("2000::/3"),
+		"two that are near to everybody":  from("16.0.0.0/8", "17.0.0.0/8"),
+		"many that are near to everybody": from("2001:db8::/32", "2400::/16"),
+		"no network":                      func(r *EmergencyRequest) { r.Sources = []netip.Prefix{netip.MustParsePrefix("198.51.100.7/24")} },
+		"no source":                       func(r *EmergencyRequest) { r.Sources = []netip.Prefix{{}} },
+		"no port":                         func(r *EmergencyRequest) { r.Ports = nil },
+		"port 0":                          func(r *EmergencyRequest) { r.Ports = []uint16{0} },
+		"for ever":                        func(r *EmergencyRequest) { r.For = 8760 * time.Hour },
+		"for no time at all":              func(r *EmergencyRequest) { r.For = 0 },
 	} {
 		w := newWorld(t)
 		r := emergencyRequest()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // EmergencyRequest is what is opened, to whom, and for how long.
 type EmergencyRequest struct {
-	Sources []netip.Prefix // of either family, not everybody
+	Sources []netip.Prefix // of either family, together not wider than widest
 	Ports   []uint16       // TCP ports of the host: SSH's, 8006
 	For     time.Duration  // MinWithin to MaxEmergency
 	By      string
@@ -27,15 +28,33 @@ func (r EmergencyRequest) validate() error {
 		if !s.IsValid() || s != s.Masked() {
 			return invalid("cannot begin an emergency: source %s is not a network, as 198.51.100.7/32 or 2001:db8::/64", s)
 		}
-		if s.Bits() == 0 {
-			return invalid("cannot begin an emergency: source %s is everybody; name the address that you come from", s)
-		}
+	}
+	if err := narrow(r.Sources); err != nil {
+		return err
 	}
 	if slices.Contains(r.Ports, 0) {
 		return invalid("cannot begin an emergency: port 0: allowed are 1 to 65535")
 	}
 	if r.For < MinWithin || r.For > MaxEmergency {
 		return invalid("cannot begin an emergency: for %s: allowed are %s to %s", r.For, MinWithin, MaxEmergency)
+	}
+	return nil
+}
+
+// widest are the shortest prefixes that an emergency may be for, by the bits of
+// an address: no provider's customers come from a wider network.
+var widest = map[int]int{32: 8, 128: 16}
+
+// narrow refuses sources that are together, family by family, more than one
+// network of the widest kind: a list of many can be everybody too.
+func narrow(sources []netip.Prefix) error {
+	sum := map[int]float64{} // shares of all addresses
+	for _, s := range sources {
+		size := s.Addr().BitLen()
+		if sum[size] += math.Ldexp(1, -s.Bits()); sum[size] > math.Ldexp(1, -widest[size]) {
+			return invalid("cannot begin an emergency: with source %s it is for nearly everybody: allowed are IPv4 networks of /%d to /32 and IPv6 networks of /%d to /128, "+
+				"of each family together no more than the widest one; name the address that you come from", s, widest[32], widest[128])
+		}
 	}
 	return nil
 }
