@@ -16,7 +16,7 @@ func (s *Service) Confirm(ctx context.Context, who Caller, id string, onTheConso
 	}
 	if id == "" {
 		if state.Pending == nil {
-			return refused(&confirm.NotPendingError{ID: "at all", Last: state.Last})
+			return refused(&confirm.NotPendingError{Last: state.Last})
 		}
 		id = state.Pending.ID
 	}
@@ -50,7 +50,7 @@ func (s *Service) Rollback(ctx context.Context, who Caller, id string) error {
 		case state.Pending != nil:
 			id = state.Pending.ID
 		default:
-			return refused(&confirm.NotPendingError{ID: "at all", Last: state.Last})
+			return refused(&confirm.NotPendingError{Last: state.Last})
 		}
 	}
 	err = s.o.Truth.Rollback(ctx, id, "rolled back by "+who.Name)

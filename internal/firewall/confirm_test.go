@@ -194,3 +194,23 @@ func TestWithADamagedFileNothingIsChangedAndTheEmergencyStillWorks(t *testing.T)
 		t.Errorf("its end: %v", err)
 	}
 }
+
+// Whoever confirms without a name, and is late or asks twice, hears what became
+// of the change and not only that none waits.
+func TestAConfirmationThatComesTooLateIsToldHowTheChangeEnded(t *testing.T) {
+	for name, row := range map[string]struct {
+		end  func(w *world)
+		says string
+	}{
+		"rolled back":     {func(w *world) { w.passes(2 * time.Minute); _ = w.o.Truth.Expire(t.Context()) }, "to lockdown, was rolled back at"},
+		"confirmed twice": {func(w *world) { _ = w.Confirm(t.Context(), w.teleport(w.boottime()), "", false) }, "to lockdown, was confirmed at"},
+	} {
+		w := newWorld(t).phases0and1()
+		p := w.set(netfw.Lockdown)
+		row.end(w)
+		err := w.Confirm(t.Context(), w.teleport(w.boottime()), "", false)
+		if refusal(t, err) != problem.NothingPending || !strings.Contains(err.Error(), p.ID) || !strings.Contains(err.Error(), row.says) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

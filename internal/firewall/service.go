@@ -69,7 +69,7 @@ type Caller struct {
 	From string // "unix", "10.10.0.2:41312"
 	// Local is a caller on the host itself, whom no rule keeps out.
 	Local bool
-	// OpenedAt is the confirm.Boottime at which the connection was accepted.
+	// OpenedAt is the confirm.Boottime at which the connection was opened.
 	OpenedAt time.Duration
 	// Comes is how the caller's packets come in; its zero value is not known.
 	Comes Route

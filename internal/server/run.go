@@ -12,7 +12,6 @@ import (
 
 	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/server/listen"
-	"github.com/waddle-social/waddle/pkg/netfw/confirm"
 )
 
 // Timeouts of connections. Those of an answer are set request by request.
@@ -83,21 +82,10 @@ func (s *Server) shutdown(srv *http.Server) error {
 	return nil
 }
 
-// openedKey is how a connection is marked with the time of its accept.
-type openedKey struct{}
-
-// openedAt is the confirm.Boottime at which the request's connection was
-// accepted, however often it was used since; 0, which proves nothing, without a
-// mark.
-func openedAt(ctx context.Context) time.Duration {
-	at, _ := ctx.Value(openedKey{}).(time.Duration)
-	return at
-}
-
-// ConnContext marks a connection with the time of its accept, and one of the
+// ConnContext marks a connection with the time at which it was opened, and one of the
 // unix socket with the process at its other end, which authenticate looks at.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	ctx = context.WithValue(ctx, openedKey{}, confirm.Boottime())
+	ctx = context.WithValue(ctx, openedKey{}, openedOf(c))
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return ctx

@@ -19,8 +19,8 @@ type Clock struct {
 // SystemClock is the kernel's.
 func SystemClock() Clock { return Clock{Boot: Boottime, Wall: time.Now, BootID: bootID} }
 
-// Boottime is the present time of CLOCK_BOOTTIME: what a server notes when it
-// accepts a connection, for Proof.
+// Boottime is the present time of CLOCK_BOOTTIME: by which a server notes when a
+// connection was opened, for Proof.
 func Boottime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {

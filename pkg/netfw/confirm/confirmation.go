@@ -9,7 +9,8 @@ import (
 
 // Proof is why a confirmation shows that the new rules let the operator in.
 type Proof struct {
-	// OpenedAt is the Boottime at which the confirming connection was accepted.
+	// OpenedAt is the Boottime at which the confirming connection was opened:
+	// its first packet was let in, which is before it was accepted.
 	OpenedAt time.Duration
 	// Console says that the operator is at the console, which no rule closes.
 	Console bool

@@ -49,13 +49,18 @@ func invalid(format string, args ...any) error { return &InvalidError{fmt.Sprint
 
 // NotPendingError says that no change of that id waits for a confirmation.
 type NotPendingError struct {
-	ID   string
+	ID   string   // "" is any
 	Last *Outcome // how the last change ended; may be nil
 }
 
 func (e *NotPendingError) Error() string {
-	if e.Last != nil && e.Last.ID == e.ID {
-		return fmt.Sprintf("no firewall change %s is pending: it was %s at %s (%s)", e.ID, e.Last.Result, e.Last.At.Format(time.RFC3339), e.Last.Reason)
+	switch l := e.Last; {
+	case l != nil && l.ID == e.ID:
+		return fmt.Sprintf("no firewall change %s is pending: it was %s at %s (%s)", e.ID, l.Result, l.At.Format(time.RFC3339), l.Reason)
+	case l != nil && e.ID == "":
+		return fmt.Sprintf("no firewall change is pending: the last one, %s to %s, was %s at %s (%s)", l.ID, l.Profile, l.Result, l.At.Format(time.RFC3339), l.Reason)
+	case e.ID == "":
+		return "no firewall change is pending"
 	}
 	return fmt.Sprintf("no firewall change %s is pending", e.ID)
 }

@@ -55,7 +55,7 @@ type Pending struct {
 	Guard    string        `json:"guard"`            // the unit, or the process
 	Sums     Sums          `json:"sums"`
 	// LoadedAt is the CLOCK_BOOTTIME, in nanoseconds, at which the rules were in
-	// the kernel; 0 until then. A connection that was accepted later proves that
+	// the kernel; 0 until then. A connection that was opened later proves that
 	// they let the operator in.
 	LoadedAt time.Duration `json:"loadedAt,omitempty"`
 }
