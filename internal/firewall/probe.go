@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waddle-social/waddle/internal/phase"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 	"github.com/waddle-social/waddle/pkg/netfw"
@@ -192,4 +193,17 @@ func (r Route) packet(doc *platform.Platform) netfw.Packet {
 		from = at.public(r.From.Addr().Unmap(), uplink)
 	}
 	return between(from, place{host: true, addr: r.To.Addr().Unmap()}, r.To.Port(), "tcp")
+}
+
+// Drops says whether a profile's rules for the host itself drop a new connection
+// over the route, and by which rule.
+func Drops(doc *platform.Platform, profile netfw.Profile, r Route) (rule string, drops bool) {
+	c := phase.Rules(doc)
+	c.Profile, c.Parts = profile, netfw.PartInput
+	set, err := netfw.Rules(c)
+	if err != nil {
+		return "", false // no rules are loaded from such a document
+	}
+	d, err := netfw.Decide(set, r.packet(doc))
+	return d.Text, err == nil && d.Verdict == netfw.Drop
 }

@@ -5,8 +5,10 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/waddle-social/waddle/internal/firewall"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
+	"github.com/waddle-social/waddle/pkg/netfw"
 )
 
 // The plan's phases that change how the host is reached.
@@ -20,9 +22,9 @@ const (
 // the host follows now; nil when that is not known. Only the phases that are
 // carried out count; nil means all of them.
 //
-// An established connection outlives the phase 0 rules, but a caller who could
-// not come back counts as cut.
-func CutsConnection(c Connection, old, want *platform.Platform, phases []int) string {
+// An established connection outlives the rules of phase 0, which are loaded in
+// the profile that is in force, but a caller who could not come back counts as cut.
+func CutsConnection(c Connection, old, want *platform.Platform, phases []int, profile netfw.Profile) string {
 	if !c.leavesHost() || want == nil {
 		return ""
 	}
@@ -32,8 +34,8 @@ func CutsConnection(c Connection, old, want *platform.Platform, phases []int) st
 			return why
 		}
 	}
-	if touches(phases, lockdownPhase) && c.SSH {
-		return cutsSSH(c, local, want)
+	if touches(phases, lockdownPhase) {
+		return cutsRules(c, local, want, profile)
 	}
 	return ""
 }
@@ -83,20 +85,25 @@ func cutsRemote(remote netip.Addr, old *platform.Platform, internal platform.Int
 	return fmt.Sprintf("the internal network becomes %s, and the caller comes from %s", internal.CIDR, remote)
 }
 
-func cutsSSH(c Connection, local netip.Addr, want *platform.Platform) string {
+// cutsRules asks the rules. Those of an emergency let in whom they let in, and
+// who is not connected over the network is not asked about.
+func cutsRules(c Connection, local netip.Addr, want *platform.Platform, profile netfw.Profile) string {
 	remote := c.Remote.Addr().Unmap()
-	if remote.IsLoopback() {
+	if remote.IsLoopback() || profile == netfw.Emergency {
 		return ""
 	}
-	if port := uint16(want.Spec.Host.SSH.Port); c.Local.Port() != port {
-		return fmt.Sprintf("the phase 0 rules let SSH in on port %d, and the caller's session is on %s port %d", port, local, c.Local.Port())
+	if profile == firewall.None {
+		profile = netfw.Initial // phase 0 begins with it
 	}
-	for _, from := range want.Spec.Lockdown.SSHFrom {
-		if from.Contains(remote) {
-			return ""
-		}
+	rule, drops := firewall.Drops(want, profile, firewall.Route{From: c.Remote, To: c.Local})
+	port := uint16(want.Spec.Host.SSH.Port)
+	switch {
+	case !drops:
+		return ""
+	case c.SSH && c.Local.Port() != port:
+		return fmt.Sprintf("the rules of the profile %s let SSH in on port %d, and the caller's session is on %s port %d", profile, port, local, c.Local.Port())
 	}
-	return fmt.Sprintf("the phase 0 rules do not let SSH in from %s, where the caller's session comes from", remote)
+	return fmt.Sprintf("the rules of the profile %s do not let a new connection in from %s, where the caller comes from, to %s port %d (%s)", profile, remote, local, c.Local.Port(), rule)
 }
 
 // wouldCut is the refusal.

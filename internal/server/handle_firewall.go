@@ -26,6 +26,12 @@ func (h handlers) firewall(ctx context.Context, rules bool) (api.Firewall, error
 	return h.firewallOf(st), nil
 }
 
+// profile is the one in force.
+func (h handlers) profile(ctx context.Context) (netfw.Profile, error) {
+	st, err := h.o.Firewall.Show(ctx, false)
+	return st.Live, err
+}
+
 func (h handlers) PostFirewallSet(ctx context.Context, req api.PostFirewallSetRequestObject) (api.PostFirewallSetResponseObject, error) {
 	within, err := span("confirmWithin", req.Body.ConfirmWithin)
 	if err != nil {

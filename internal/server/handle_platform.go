@@ -78,7 +78,11 @@ func (h handlers) PutPlatform(ctx context.Context, req api.PutPlatformRequestObj
 	}
 	x := exchangeOf(ctx)
 	if req.Params.Force == nil || !*req.Params.Force {
-		if err := wouldCut("write the platform document", CutsConnection(x.caller.conn, old, want, nil)); err != nil {
+		profile, err := h.profile(ctx)
+		if err == nil {
+			err = wouldCut("write the platform document", CutsConnection(x.caller.conn, old, want, nil, profile))
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

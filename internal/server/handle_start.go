@@ -48,7 +48,11 @@ func (h handlers) applyMayCut(ctx context.Context, phases []int, force bool) err
 	if err != nil || force {
 		return nil
 	}
-	return wouldCut("apply the platform document", CutsConnection(exchangeOf(ctx).caller.conn, nil, want, phases))
+	profile, err := h.profile(ctx)
+	if err != nil {
+		return err
+	}
+	return wouldCut("apply the platform document", CutsConnection(exchangeOf(ctx).caller.conn, nil, want, phases, profile))
 }
 
 func (h handlers) GetPhaseUndo(ctx context.Context, req api.GetPhaseUndoRequestObject) (api.GetPhaseUndoResponseObject, error) {
