@@ -44,7 +44,7 @@ func TestTheTLSListenerIsThereWithTheAddressAndOutlivesItAndTheDaemon(t *testing
 	stream, stop := ci.stream("/v1/events")
 	h.run("ip addr del 10.10.0.1/24 dev vmbr1")
 	began := time.Now()
-	h.await(longestRepair, "the address is back", func() bool { return strings.Contains(h.run("ip -4 addr show vmbr1"), "10.10.0.1/24") })
+	h.await(time.Minute, "the address is back", func() bool { return strings.Contains(h.run("ip -4 addr show vmbr1"), "10.10.0.1/24") })
 	fmt.Printf("access: the address was back after %s\n", time.Since(began).Round(10*time.Millisecond))
 	ci.do("GET", "/v1/status", "").want(200)
 	if !stream("repaired") {
@@ -63,7 +63,7 @@ func TestTheTLSListenerIsThereWithTheAddressAndOutlivesItAndTheDaemon(t *testing
 			t.Fatalf("the API answers after the daemon %s", end.name)
 		}
 		h.start()
-		h.await(longestRepair, "the API answers over TLS after the daemon "+end.name, func() bool {
+		h.await(time.Minute, "the API answers over TLS after the daemon "+end.name, func() bool {
 			r, err := ci.try("GET", "/v1/status", "")
 			return err == nil && r.status == 200
 		})
@@ -79,7 +79,7 @@ func TestABusyPortIsOneClearLineAndDoesNotTakeTheDaemonDown(t *testing.T) {
 	h.start()
 	h.setExample()
 	want := fmt.Sprintf("cannot listen on %s: the port is held by process %d (", apiAddress, os.Getpid())
-	h.await(longestRepair, "the status says who holds the port", func() bool {
+	h.await(time.Minute, "the status says who holds the port", func() bool {
 		l := h.tlsListener()
 		return l.State == client.ListenerStateFailed && strings.HasPrefix(l.Detail, want)
 	})
@@ -91,7 +91,7 @@ func TestABusyPortIsOneClearLineAndDoesNotTakeTheDaemonDown(t *testing.T) {
 	if err := squatter.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h.await(30*time.Second, "the API listens once the port is free", func() bool { return h.tlsListener().State == client.ListenerStateListening })
+	h.await(2*time.Minute, "the API listens once the port is free", func() bool { return h.tlsListener().State == client.ListenerStateListening })
 	h.overTLS(h.plugCI(ciAddress), ciAddress, h.token("ci", "read")).do("GET", "/v1/status", "").want(200)
 }
 
@@ -110,7 +110,7 @@ func TestACallersOwnConnectionIsNotCutUnlessForced(t *testing.T) {
 	ci.do("GET", "/v1/status", "").want(200) // where it was, until the new address is there
 	ci.do("POST", "/v1/apply", `{"through":1}`).problem(409, "would_cut_connection")
 	moving := ci.do("POST", "/v1/apply", `{"through":1,"force":true}`).want(202).operation()
-	h.await(20*time.Second, "the API answers on its new address", func() bool {
+	h.await(time.Minute, "the API answers on its new address", func() bool {
 		c := h.overTLS(vm, "10.20.0.40", secret)
 		c.base = "https://10.20.0.1:7443"
 		r, err := c.try("GET", "/v1/status", "")
@@ -118,14 +118,14 @@ func TestACallersOwnConnectionIsNotCutUnlessForced(t *testing.T) {
 	})
 	h.ended(moving.ID)
 
-	root.do("POST", "/v1/phases/1/undo?wait=30s", "{}", "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").problem(409, "would_cut_connection")
-	op := root.do("POST", "/v1/phases/1/undo?wait=30s", `{"force":true}`, "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").want(200).operation()
+	root.do("POST", "/v1/phases/1/undo?wait=2m", "{}", "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").problem(409, "would_cut_connection")
+	op := root.do("POST", "/v1/phases/1/undo?wait=2m", `{"force":true}`, "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22").want(200).operation()
 	if op.Error == nil || op.Error.Code != "conflict" || !strings.Contains(op.Error.Detail, "tap") {
 		t.Errorf("an undo that would pull the bridge from under a VM ended %s: %+v", op.State, op.Error)
 	}
 	h.unplug(vm)
-	h.await(20*time.Second, "the undo runs, after a repair that may be going on", func() bool {
-		r := root.do("POST", "/v1/phases/1/undo?wait=30s", `{"force":true}`, "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22")
+	h.await(time.Minute, "the undo runs, after a repair that may be going on", func() bool {
+		r := root.do("POST", "/v1/phases/1/undo?wait=2m", `{"force":true}`, "Waddle-SSH-Connection: 10.20.0.40 50000 10.20.0.1 22")
 		if r.status == 409 {
 			r.problem(409, "operation_running")
 			return false
@@ -170,7 +170,7 @@ func (h *host) cutsAreRefused(root, ci *caller) {
 	if now := h.snapshot(); now != before {
 		h.t.Errorf("a refused call changed the host (-before +now):\n%s", cmp.Diff(before, now))
 	}
-	root.do("POST", "/v1/phases/0/run?wait=30s", `{"force":true}`, sshOddPort).want(200)
+	root.do("POST", "/v1/phases/0/run?wait=2m", `{"force":true}`, sshOddPort).want(200)
 }
 
 // movedDocument is the example with another internal network.
@@ -245,6 +245,9 @@ func (h *host) await(patience time.Duration, what string, ok func() bool) {
 	}
 }
 
+// callPatience is longer than the longest wait that a test asks for.
+const callPatience = 3 * time.Minute
+
 // caller sends requests one way.
 type caller struct {
 	t     *testing.T
@@ -268,7 +271,7 @@ func (h *host) overTLS(vm *lab.Node, from, secret string, wrap ...func(http.Roun
 	if !pool.AppendCertsFromPEM(h.ca()) {
 		h.t.Fatal("the daemon's ca.crt holds no certificate")
 	}
-	dialer := net.Dialer{Timeout: 5 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	dialer := net.Dialer{Timeout: atOnce, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	c := h.caller("https://"+apiAddress, &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS13},
 		DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
@@ -300,7 +303,7 @@ func (h *host) caller(base string, t *http.Transport, wrap []func(http.RoundTrip
 	for _, w := range wrap {
 		through = w(through)
 	}
-	return &caller{t: h.t, base: base, head: http.Header{}, http: &http.Client{Transport: through, Timeout: time.Minute}, conns: t}
+	return &caller{t: h.t, base: base, head: http.Header{}, http: &http.Client{Transport: through, Timeout: callPatience}, conns: t}
 }
 
 // reply is an answer that was read.
@@ -356,10 +359,10 @@ func (c *caller) send(ctx context.Context, method, path, body string, headers ..
 }
 
 // stream opens an event stream. until reads on to the first event of a type and
-// reports whether one came within 15 s.
+// reports whether one came within a minute.
 func (c *caller) stream(path string) (until func(kind string) bool, stop func()) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Minute)
 	resp, err := c.send(ctx, "GET", path, "")
 	if err != nil {
 		cancel()
@@ -367,7 +370,7 @@ func (c *caller) stream(path string) (until func(kind string) bool, stop func())
 	}
 	lines := bufio.NewScanner(resp.Body)
 	until = func(kind string) bool {
-		defer time.AfterFunc(15*time.Second, cancel).Stop()
+		defer time.AfterFunc(time.Minute, cancel).Stop()
 		for lines.Scan() {
 			if lines.Text() == "event: "+kind {
 				return true

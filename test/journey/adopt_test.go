@@ -44,12 +44,13 @@ func TestAHostThatFollowedThePlanByHandIsAdoptedWithoutAMomentOfLostConnectivity
 	}
 
 	vm := h.plug()
+	beside := startDownload(t, h.Scanner) // does not pass the host: what pauses it is the machine
 	download := startDownload(t, vm)
 	h.apply(client.ApplyRequest{Adopt: true})
 	time.Sleep(300 * time.Millisecond)
 	bytes, pause := download.stop()
-	if pause > longestPause {
-		t.Errorf("the download stood still for %s", pause)
+	if _, machine := beside.stop(); pause > longestPause+machine {
+		t.Errorf("the download stood still for %s, and one that does not pass the host for %s", pause, machine)
 	}
 	h.unplug(vm)
 	// Its MAC is left to the kernel until the next boot: the VMs know the gateway by it.

@@ -208,7 +208,7 @@ func (h *host) database(bucket, key, value string) []byte {
 
 func (h *host) put(path, bucket, key, value string) []byte {
 	h.t.Helper()
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Minute})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestAnInternalBridgeThatSomebodyElseConfiguredIsAConflictWithBothSides(t *t
 				t.Errorf("the plan shows %+v, want it to show that %s is %q and should be %q", found, c.object, c.is, c.want)
 			}
 			for _, agreed := range []string{`{"through":1}`, `{"through":1,"adopt":true}`} {
-				op := h.overSocket().do("POST", "/v1/apply?wait=30s", agreed).want(200).operation()
+				op := h.overSocket().do("POST", "/v1/apply?wait=2m", agreed).want(200).operation()
 				if op.State != client.OperationStateFailed || op.Error == nil || op.Error.Code != "conflict" || op.Error.Step != "network.bridge" {
 					t.Fatalf("the apply ended %s: %+v", op.State, op.Error)
 				}
@@ -390,7 +390,7 @@ func (h *host) waddled(env []string, args ...string) (code int, out string) {
 
 func (h *host) waddledAs(as, env []string, args ...string) (code int, out string) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := h.Host.Command(ctx, append(append(as, waddledPath), args...)...)
 	cmd.Env = append(os.Environ(), env...)

@@ -227,14 +227,14 @@ func (x *exchanges) running() {
 	c.do("GET", "/v1/operations/"+op.ID, "").want(200)
 	c.do("GET", "/v1/operations?state=running", "").want(200)
 	release()
-	if got := c.do("POST", cancel+"?wait=30s", "", "Idempotency-Key: cancel-it").want(200).operation(); got.State != client.OperationStateCancelled {
+	if got := c.do("POST", cancel+"?wait=120s", "", "Idempotency-Key: cancel-it").want(200).operation(); got.State != client.OperationStateCancelled {
 		x.t.Errorf("the cancelled operation ended %s", got.State)
 	}
-	c.do("POST", cancel+"?wait=31s", "", "Idempotency-Key: cancel-it").problem(422, "idempotency_reused")
+	c.do("POST", cancel+"?wait=121s", "", "Idempotency-Key: cancel-it").problem(422, "idempotency_reused")
 
 	for _, path := range []string{"/v1/apply", "/v1/phases/1/run", "/v1/phases/1/undo"} {
-		c.do("POST", path+"?wait=30s", "", "Idempotency-Key: key-of-"+path).want(200)
-		c.do("POST", path+"?wait=31s", "", "Idempotency-Key: key-of-"+path).problem(422, "idempotency_reused")
+		c.do("POST", path+"?wait=120s", "", "Idempotency-Key: key-of-"+path).want(200)
+		c.do("POST", path+"?wait=121s", "", "Idempotency-Key: key-of-"+path).problem(422, "idempotency_reused")
 	}
 	for _, path := range []string{"/v1/phases/1/run", "/v1/phases/1/undo", "/v1/apply"} {
 		x.ended(c.do("POST", path, "").want(202).operation().ID)
@@ -302,7 +302,7 @@ func (x *exchanges) everythingOverTLS() {
 	for _, scope := range []client.Scope{"read", "operate", "admin"} {
 		with[string(scope)] = x.fromVM(ciAddress, x.token("ci-"+string(scope), scope))
 	}
-	op := with["operate"].do("POST", "/v1/phases/1/run?wait=30s", "{}").want(200).operation()
+	op := with["operate"].do("POST", "/v1/phases/1/run?wait=120s", "{}").want(200).operation()
 	made := with["admin"].do("POST", "/v1/tokens", `{"name":"made-over-tls","scopes":["read"]}`).want(201)
 	var token client.TokenCreated
 	made.decode(&token)
@@ -347,11 +347,11 @@ func (x *exchanges) everythingOverTLS() {
 		{"POST " + volumePath + "/move", "", "operate"},
 		{"DELETE /v1/storage/volumes/tls-copy?confirm=tls-copy", "", "admin"},
 		{"DELETE " + volumePath + "/snapshots/" + snapshot, "", "admin"},
-		{"POST /v1/storage/repair?wait=30s", "", "operate"},
-		{"POST /v1/storage/adoption?wait=30s", "", "operate"},
+		{"POST /v1/storage/repair?wait=120s", "", "operate"},
+		{"POST /v1/storage/adoption?wait=120s", "", "operate"},
 		{"PUT /v1/platform", x.document, "operate"},
-		{"POST /v1/phases/0/run?wait=30s", "{}", "operate"},
-		{"POST /v1/apply?wait=30s", `{"through":1}`, "operate"},
+		{"POST /v1/phases/0/run?wait=120s", "{}", "operate"},
+		{"POST /v1/apply?wait=120s", `{"through":1}`, "operate"},
 		{"POST /v1/operations/" + op.ID + "/cancel", "", "operate"},
 		{"POST /v1/phases/0/steps/host.console/acknowledge", `{"note":"seen"}`, "operate"},
 		{"DELETE /v1/phases/0/steps/host.console/acknowledge", "", "operate"},
@@ -373,13 +373,13 @@ func (x *exchanges) everythingOverTLS() {
 	with["operate"].do("POST", "/v1/firewall/set", `{"profile":"initial"}`).want(200)
 	x.fromVM(ciAddress, x.token("ci-fresh", "operate")).do("POST", "/v1/firewall/confirm", "").want(200)
 	until, stop := with["read"].stream("/v1/events")
-	with["operate"].do("POST", "/v1/phases/0/run?wait=30s", "{}").want(200)
+	with["operate"].do("POST", "/v1/phases/0/run?wait=120s", "{}").want(200)
 	if !until("operation") {
 		x.t.Error("the stream of all events shows no operation")
 	}
 	stop()
 	with["operate"].do("POST", "/v1/phases/1/undo", "{}").problem(409, "would_cut_connection")
-	x.finished(x.root.do("POST", "/v1/phases/2/undo?wait=1m", "{}").want(200).operation().ID) // the VM stands on phase 1
+	x.finished(x.root.do("POST", "/v1/phases/2/undo?wait=2m", "{}").want(200).operation().ID) // the VM stands on phase 1
 	// A bridge without a port of the host's has the MAC of one of its VMs', and another one when that goes.
 	if out, err := x.vm.Run(x.t.Context(), "ip", "neigh", "flush", "all"); err != nil {
 		x.t.Fatal(out, err)

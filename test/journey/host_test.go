@@ -142,7 +142,7 @@ func (h *host) undo(phase client.PhaseNumber) {
 // itself is done: it may wait at a gate, which is a person's.
 func (h *host) ended(id string) *client.Operation {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
 	defer cancel()
 	for _, err := range h.api.OperationEvents(ctx, id) {
 		if err != nil {

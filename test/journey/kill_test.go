@@ -115,19 +115,31 @@ func (h *host) killedAt(n int) bool {
 	h.start(fmt.Sprintf("%s=%d", envKillAt, n))
 	_, _ = h.tryApply(client.ApplyRequest{})       // the answer may never come
 	const often, seldom = 5 * time.Millisecond, 20 // a question takes the daemon time, a look at the process does not
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for turn := 0; time.Now().Before(deadline); turn++ {
 		if _, alive := h.Daemon(); !alive {
 			return true
 		}
 		if turn%seldom == 0 && h.isOver() {
-			time.Sleep(100 * time.Millisecond) // the last writes come after the end
-			_, alive := h.Daemon()
-			return !alive
+			return h.diesAfterTheEnd()
 		}
 		time.Sleep(often)
 	}
 	h.t.Fatalf("the daemon that was to die at side effect %d neither died nor ended its operation", n)
+	return false
+}
+
+// diesAfterTheEnd gives a daemon whose operation is over some time: the last writes
+// come after the end. The looks are counted, not the time: on a machine that stands
+// still the daemon does too.
+func (h *host) diesAfterTheEnd() bool {
+	h.t.Helper()
+	for range 100 {
+		if _, alive := h.Daemon(); !alive {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	return false
 }
 

@@ -42,7 +42,7 @@ func TestPhase3LooksAtTheHostFromTheTeleportVM(t *testing.T) {
 // waitForAgent waits until a VM has booted.
 func (h *host) waitForAgent(id int) {
 	h.t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		_, err := h.Proxmox(h.t.Context(), "POST", fmt.Sprintf("/nodes/pve/qemu/%d/agent/ping", id), nil)
 		if err == nil {
 			return

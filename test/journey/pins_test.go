@@ -44,7 +44,7 @@ func TestANodeThatSendsWithTheTeleportVMsAddressIsRefusedWhileTheNodesTalk(t *te
 		{"after the apply", func() {}},
 		{"after the pins were deleted and the reconciler put them back", func() {
 			h.run("nft delete table bridge waddle")
-			h.await(10*time.Second, "the pins are back", func() bool { return len(h.plan()) == 0 })
+			h.await(time.Minute, "the pins are back", func() bool { return len(h.plan()) == 0 })
 		}},
 		{"after a boot without the daemon", func() {
 			if err := h.StopDaemon(t.Context()); err != nil {
@@ -126,7 +126,7 @@ func (h *host) talk(a, b *lab.Node) *conversation {
 }
 
 // patience is far longer than a round takes, and shorter than TCP's own.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func (c *conversation) speak(ctx context.Context, conn net.Conn) error {
 	buf := make([]byte, 64)

@@ -131,7 +131,7 @@ func (h *host) gateDone(id string) bool {
 // eventsUntil reads all events up to one, as they are sent.
 func (h *host) eventsUntil(last func(client.Event) bool) string {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
 	defer cancel()
 	var b strings.Builder
 	var from uint64

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -406,6 +407,8 @@ var canaries = []string{"canary-in-the-arguments", "canary-in-the-environment"}
 // watch looks at the processes of a namespace again and again.
 type watch struct {
 	stop, done chan struct{}
+	decoy      chan struct{} // closed when the process with the canaries was seen
+	once       sync.Once
 	text       strings.Builder
 	seen       map[string]bool
 }
@@ -419,13 +422,23 @@ func (c *ci) watchProcesses() *watch {
 	}); err != nil {
 		c.t.Fatal(err)
 	}
-	w := &watch{stop: make(chan struct{}), done: make(chan struct{}), seen: map[string]bool{}}
+	w := &watch{stop: make(chan struct{}), done: make(chan struct{}), decoy: make(chan struct{}), seen: map[string]bool{}}
 	go w.run(namespace)
-	decoy := c.vm.Command(c.t.Context(), "/bin/sh", "-c", "sleep 0.5; :", canaries[0])
+	decoy := c.vm.Command(c.t.Context(), "/bin/sh", "-c", "read line; :", canaries[0])
 	decoy.Env = append(slices.Clone(c.env), "CANARY="+canaries[1])
-	if err := decoy.Run(); err != nil {
+	in, err := decoy.StdinPipe()
+	if err == nil {
+		err = decoy.Start()
+	}
+	if err != nil {
 		c.t.Fatal(err)
 	}
+	select { // it stays until it was seen
+	case <-w.decoy:
+	case <-time.After(time.Minute):
+	}
+	_ = in.Close()
+	_ = decoy.Wait()
 	return w
 }
 
@@ -456,8 +469,13 @@ func (w *watch) look(process string) {
 	if !w.seen[text] {
 		w.seen[text] = true
 		w.text.WriteString(text)
+		if strings.Contains(text, canaries[0]) && strings.Contains(text, canaries[1]) {
+			w.sawDecoy()
+		}
 	}
 }
+
+func (w *watch) sawDecoy() { w.once.Do(func() { close(w.decoy) }) }
 
 func (w *watch) end() {
 	close(w.stop)

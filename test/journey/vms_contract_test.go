@@ -40,7 +40,7 @@ func (x *exchanges) both(method, path, body string) {
 	if strings.Contains(path, "?") {
 		sep = "&"
 	}
-	if op := x.root.do(method, path+sep+"wait=1m", body).want(200).operation(); op.State != client.OperationStateDone {
+	if op := x.root.do(method, path+sep+"wait=2m", body).want(200).operation(); op.State != client.OperationStateDone {
 		x.t.Errorf("%s %s ended %s: %+v", method, path, op.State, op.Error)
 	}
 }
@@ -78,8 +78,8 @@ func (x *exchanges) machines() {
 	}
 	x.finished(c.do("POST", "/v1/vms/teleport/snapshots", `{"name":"daily"}`).want(202).operation().ID)
 	c.do("POST", "/v1/vms/teleport/snapshots", `{"name":"daily"}`).problem(409, "conflict") // it would be an old one
-	c.do("DELETE", "/v1/vms/teleport/snapshots/daily?wait=1m", "").want(200)
-	c.do("POST", "/v1/vms/teleport/snapshots?wait=1m", `{"name":"daily"}`).want(200)
+	c.do("DELETE", "/v1/vms/teleport/snapshots/daily?wait=2m", "").want(200)
+	c.do("POST", "/v1/vms/teleport/snapshots?wait=2m", `{"name":"daily"}`).want(200)
 	x.both("POST", "/v1/vms/teleport/snapshots/daily/rollback", `{"start":true}`)
 	x.both("DELETE", "/v1/vms/teleport/snapshots/daily", "")
 	x.both("POST", "/v1/vms/teleport/recreate", `{"confirm":"teleport"}`)
@@ -104,7 +104,7 @@ func (x *exchanges) machines() {
 	x.finished(c.do("DELETE", "/v1/vms/waddle-cp-3?confirm=waddle-cp-3", "").want(202).operation().ID)
 	c.do("DELETE", "/v1/vms/waddle-cp-3?confirm=waddle-cp-3", "").problem(404, "not_found")
 	x.both("POST", "/v1/vms/waddle-cp-3/recreate", `{"confirm":"waddle-cp-3"}`)
-	c.do("DELETE", "/v1/vms/waddle-cp-3?confirm=waddle-cp-3&wait=1m", "").want(200)
+	c.do("DELETE", "/v1/vms/waddle-cp-3?confirm=waddle-cp-3&wait=2m", "").want(200)
 }
 
 // callOverTLS is a call and the least scope that it needs.
@@ -119,14 +119,14 @@ func (x *exchanges) vmCallsOverTLS() []callOverTLS {
 		{"GET /v1/vms/teleport", "", "read"},
 		{"GET /v1/vms/waddle-cp-2/adoption", "", "read"},
 		{"GET /v1/images", "", "read"},
-		{"POST /v1/vms/waddle-cp-2/adoption?wait=1m", `{"digest":"` + shown.Digest + `"}`, "operate"},
-		{"POST /v1/vms/teleport/power?wait=1m", `{"action":"reboot"}`, "operate"},
-		{"POST /v1/vms/teleport/snapshots?wait=1m", `{"name":"daily"}`, "operate"},
-		{"POST /v1/vms/teleport/snapshots/daily/rollback?wait=1m", `{"start":true}`, "admin"},
-		{"DELETE /v1/vms/teleport/snapshots/daily?wait=1m", "", "admin"},
-		{"POST /v1/vms/teleport/recreate?wait=1m", `{"confirm":"teleport"}`, "admin"},
-		{"DELETE /v1/vms/waddle-cp-2?confirm=waddle-cp-2&wait=1m", "", "admin"},
-		{"POST /v1/images/debian/pull?wait=1m", "", "operate"},
-		{"POST /v1/images/prune?wait=1m", "", "operate"},
+		{"POST /v1/vms/waddle-cp-2/adoption?wait=2m", `{"digest":"` + shown.Digest + `"}`, "operate"},
+		{"POST /v1/vms/teleport/power?wait=2m", `{"action":"reboot"}`, "operate"},
+		{"POST /v1/vms/teleport/snapshots?wait=2m", `{"name":"daily"}`, "operate"},
+		{"POST /v1/vms/teleport/snapshots/daily/rollback?wait=2m", `{"start":true}`, "admin"},
+		{"DELETE /v1/vms/teleport/snapshots/daily?wait=2m", "", "admin"},
+		{"POST /v1/vms/teleport/recreate?wait=2m", `{"confirm":"teleport"}`, "admin"},
+		{"DELETE /v1/vms/waddle-cp-2?confirm=waddle-cp-2&wait=2m", "", "admin"},
+		{"POST /v1/images/debian/pull?wait=2m", "", "operate"},
+		{"POST /v1/images/prune?wait=2m", "", "operate"},
 	}
 }

@@ -127,7 +127,7 @@ func (h *host) leftToTheOperator(step string) (all []client.Difference) {
 func (h *host) act(r client.VMPowerRequest, vm string) {
 	h.t.Helper()
 	answer, err := h.api.PostVMPowerWithResponse(h.t.Context(), vm, nil, r)
-	for end := time.Now().Add(time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		answer, err = h.api.PostVMPowerWithResponse(h.t.Context(), vm, nil, r)
 	}
 	if err != nil {
@@ -140,7 +140,7 @@ func (h *host) recreate(vm string) {
 	h.t.Helper()
 	body := client.VMRecreateRequest{Confirm: vm}
 	answer, err := h.api.PostVMRecreateWithResponse(h.t.Context(), vm, nil, body)
-	for end := time.Now().Add(time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		answer, err = h.api.PostVMRecreateWithResponse(h.t.Context(), vm, nil, body)
 	}
 	if err != nil {

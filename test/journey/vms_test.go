@@ -137,7 +137,7 @@ func (h *host) applyVMs() *client.Operation {
 	h.t.Helper()
 	through := throughVMs
 	answer, err := h.api.PostApplyWithResponse(h.t.Context(), nil, client.ApplyRequest{Through: &through})
-	for end := time.Now().Add(time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // the reconciler was faster
+	for end := time.Now().Add(3 * time.Minute); isRunning(err) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) { // the reconciler was faster
 		answer, err = h.api.PostApplyWithResponse(h.t.Context(), nil, client.ApplyRequest{Through: &through})
 	}
 	if err != nil {
@@ -316,15 +316,15 @@ func (h *host) keepsTheQuorum() {
 	}
 	const why = "etcd has a member on this node"
 	for call, body := range map[string]string{
-		"DELETE /v1/vms/waddle-cp-2?confirm=waddle-cp-2&wait=30s": "",
-		"POST /v1/vms/waddle-cp-2/recreate?wait=30s":              `{"confirm":"waddle-cp-2"}`,
+		"DELETE /v1/vms/waddle-cp-2?confirm=waddle-cp-2&wait=2m": "",
+		"POST /v1/vms/waddle-cp-2/recreate?wait=2m":              `{"confirm":"waddle-cp-2"}`,
 	} {
 		method, path, _ := strings.Cut(call, " ")
 		if p := root.do(method, path, body).problem(409, "conflict"); !strings.Contains(p.Detail, why) {
 			h.t.Errorf("%s is refused with %q", call, p.Detail)
 		}
 	}
-	if op := root.do("POST", "/v1/phases/4/undo?wait=30s", "").want(200).operation(); op.State != client.OperationStateFailed {
+	if op := root.do("POST", "/v1/phases/4/undo?wait=2m", "").want(200).operation(); op.State != client.OperationStateFailed {
 		h.t.Errorf("the undo of phase 4 ended %s", op.State)
 	}
 	if diff := cmp.Diff(before, h.vmsNow()); diff != "" {
