@@ -237,7 +237,7 @@ func TestVolumesAreMadeFromANodeAloneAndSurviveADaemonThatIsKilledMeanwhile(t *t
 
 // killedWhileMaking makes volumes side by side, kills the daemon when the first is
 // made, starts it again, and reports whether some were not made by then.
-func (h *host) killedWhileMaking(d csigatetest.Driver, first, n int, size int64) bool {
+func (h *host) killedWhileMaking(d csigatetest.Driver, first, n int, size uint64) bool {
 	h.t.Helper()
 	var done, again atomic.Int64
 	var wg sync.WaitGroup
