@@ -53,7 +53,7 @@ func (w *world) stopping(n int, free chan struct{}) (c *ssh.Client, results func
 // closed waits until the server takes no connections any more.
 func (w *world) closed() {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		c, err := net.Dial("tcp", w.addr)
 		if err != nil {
 			return

@@ -40,7 +40,7 @@ func (g *gate) seam(string) error {
 // ended waits until n commands are in the audit and returns the last.
 func (w *world) ended(n int) csigate.Record {
 	w.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if all := w.records(); len(all) >= n {
 			return all[n-1]
 		}

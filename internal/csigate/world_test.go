@@ -60,7 +60,7 @@ func newWorld(t testing.TB) *world {
 	dir, err := os.MkdirTemp("", "csigate")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	w := &world{t: t, dev: filepath.Join(dir, "dev"), wait: 2 * time.Second, from: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	w := &world{t: t, dev: filepath.Join(dir, "dev"), wait: time.Minute, from: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	w.tree, err = lio.Open(lio.Options{})
 	must(t, err)
 	w.pool, err = labzfs.Open(labzfs.Options{Dir: filepath.Join(dir, "pool"), Dev: w.dev, Size: 64 << 30, LinkDelay: time.Millisecond, Busy: w.tree.Busy})
@@ -188,7 +188,7 @@ func (w *world) dial() (*ssh.Client, error) {
 		return nil, err
 	}
 	return ssh.Dial("tcp", w.addr, &ssh.ClientConfig{User: csigate.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
-		HostKeyCallback: ssh.FixedHostKey(w.keys.Host.PublicKey()), ClientVersion: "SSH-2.0-ssh2js1.15.0", Timeout: 10 * time.Second})
+		HostKeyCallback: ssh.FixedHostKey(w.keys.Host.PublicKey()), ClientVersion: "SSH-2.0-ssh2js1.15.0", Timeout: time.Minute})
 }
 
 // Exec implements csigatetest.Wire on one connection that all share.

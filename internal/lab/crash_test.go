@@ -154,7 +154,7 @@ func TestUpBuildsALabAgainOnTheRemainsOfOneThatDied(t *testing.T) {
 	if err := l.service.signal(unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if !l.service.waitGone(t.Context(), time.Second) {
+	if !l.service.waitGone(t.Context(), time.Minute) {
 		t.Fatal("the service process survived SIGKILL")
 	}
 	if s := StatusOf(l.Name); s.State != StateBroken || !strings.Contains(s.Reason, "has died") {

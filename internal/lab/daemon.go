@@ -19,8 +19,8 @@ import (
 const (
 	daemonSocket = "/run/waddle/waddled.sock"
 	daemonBinary = "/run/.lab/waddled" // in the host's view: where the binary came from is not visible there
-	startTime    = 20 * time.Second
-	stopTime     = 15 * time.Second
+	startTime    = time.Minute
+	stopTime     = time.Minute
 )
 
 // Socket returns where the daemon's unix socket is seen from the machine.

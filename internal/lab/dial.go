@@ -93,7 +93,7 @@ func (n *Node) HTTPClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext:           n.DialContext,
 		DisableKeepAlives:     true,
-		TLSHandshakeTimeout:   5 * time.Second,
-		ResponseHeaderTimeout: 30 * time.Second,
+		TLSHandshakeTimeout:   30 * time.Second,
+		ResponseHeaderTimeout: time.Minute,
 	}}
 }

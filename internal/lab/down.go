@@ -12,7 +12,7 @@ import (
 )
 
 // killPatience is how long Down waits for killed processes to end.
-const killPatience = 10 * time.Second
+const killPatience = time.Minute
 
 // Down takes the lab away: its processes, its namespaces, its files. It can be
 // called again, and on a lab that died or was never finished.

@@ -57,7 +57,7 @@ func greetAll(ctx context.Context, group *errgroup.Group, ln net.Listener, greet
 			if err != nil {
 				return err
 			}
-			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_ = conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
 			_, _ = io.WriteString(conn, greeting)
 			_ = conn.Close()
 		}

@@ -18,7 +18,7 @@ import (
 
 const (
 	serviceEnv   = "WADDLE_LAB_SERVICE"
-	servicePhase = 20 * time.Second // how long the service may take to be ready
+	servicePhase = time.Minute // how long the service may take to be ready
 )
 
 // ServeIfAsked turns the program into a lab's service process when Up has started it

@@ -58,7 +58,7 @@ func (i *inside) up(name string) error {
 
 // linkPatience is how long a link may take. The kernel may hold the news that a carrier
 // is there back for a second (net/core/link_watch.c), and longer when it is busy.
-const linkPatience = 15 * time.Second
+const linkPatience = time.Minute
 
 // await waits until those of the links that are set up carry: before, a bridge does not
 // forward and IPv6 is silent.

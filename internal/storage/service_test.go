@@ -181,7 +181,7 @@ func TestTheEndpointFollowsThePlatformAndKeepsItsKeys(t *testing.T) {
 	other.Spec.Storage.EndpointPort = 2223
 	h.doc = &other
 	s.PlatformChanged()
-	wait, cancel := context.WithTimeout(ctx, 20*time.Second)
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	e, err := s.await(wait, func(e Endpoint) bool { return e.Serving && e.Address == "10.10.0.1:2223" })
 	must(t, err)
@@ -206,7 +206,7 @@ func TestARestartRestoresTheTargetsAndServesAgain(t *testing.T) {
 	h.boot()
 	again := h.service()
 	h.run(again)
-	wait, cancel := context.WithTimeout(ctx, 30*time.Second)
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	_, err = again.await(wait, func(e Endpoint) bool { return e.Serving })
 	must(t, err)
@@ -266,7 +266,7 @@ func TestOnlyTheKeysOwnerGetsInAndSecretsAreNotShown(t *testing.T) {
 	must(t, err)
 	// The address of this test is none of the nodes', so it is turned away before
 	// a key is asked for.
-	_, err = ssh.Dial("tcp", address, &ssh.ClientConfig{User: csigate.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: ssh.FixedHostKey(pair.Host.PublicKey()), Timeout: 10 * time.Second})
+	_, err = ssh.Dial("tcp", address, &ssh.ClientConfig{User: csigate.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: ssh.FixedHostKey(pair.Host.PublicKey()), Timeout: time.Minute})
 	if err == nil {
 		t.Error("somebody who is no node got in")
 	}

@@ -73,7 +73,7 @@ func TestARestoreHasOneDeviceOpenedAtATime(t *testing.T) {
 
 func TestADeviceWhoseOpenDoesNotReturnKeepsNoOtherFromBeingOpened(t *testing.T) {
 	l := newLab(t, 3, lio.Options{})
-	c := l.client(t, func(o *iscsi.Options) { o.Watchdog = 50 * time.Millisecond })
+	c := l.client(t, func(o *iscsi.Options) { o.Watchdog = time.Second })
 	targets := l.several(t, c, 3)
 	release := l.Hang(func(op, file string) bool {
 		return op == "write" && path.Base(file) == "enable" && path.Base(path.Dir(file)) == "pvc-0"

@@ -123,7 +123,7 @@ func TestASessionWithAnACLIsShownWithItsAddress(t *testing.T) {
 func TestAKernelThatDoesNotReturnIsReportedAndOthersGoOn(t *testing.T) {
 	ctx := context.Background()
 	l := newLab(t, 2, lio.Options{})
-	c := l.client(t, func(o *iscsi.Options) { o.Watchdog = 30 * time.Millisecond })
+	c := l.client(t, func(o *iscsi.Options) { o.Watchdog = time.Second })
 	a, b := l.target(t, c, "a", 0), l.target(t, c, "b", 1)
 	if _, err := c.Ensure(ctx, a); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestAKernelThatDoesNotReturnIsReportedAndOthersGoOn(t *testing.T) {
 		return op == "write" && strings.HasSuffix(path, a.IQN.String()+"/tpgt_1/enable")
 	})
 	err := c.Delete(ctx, a.IQN, true)
-	if !errors.Is(err, iscsi.ErrStuck) || !strings.Contains(err.Error(), "cannot disable portal group of target "+a.IQN.String()) || !strings.Contains(err.Error(), "no answer within 30ms") {
+	if !errors.Is(err, iscsi.ErrStuck) || !strings.Contains(err.Error(), "cannot disable portal group of target "+a.IQN.String()) || !strings.Contains(err.Error(), "no answer within 1s") {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := c.Ensure(ctx, a); !errors.Is(err, iscsi.ErrStuck) {
@@ -148,7 +148,7 @@ func TestAKernelThatDoesNotReturnIsReportedAndOthersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for err = c.Delete(ctx, a.IQN, true); errors.Is(err, iscsi.ErrStuck) && time.Now().Before(deadline); err = c.Delete(ctx, a.IQN, true) {
 		time.Sleep(time.Millisecond)
 	}
