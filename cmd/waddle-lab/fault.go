@@ -59,7 +59,7 @@ injected lasts until it has happened --times times or is cleared.`,
 	cmd.Flags().BoolVar(&list, "list", false, "show what goes wrong now")
 	cmd.Flags().BoolVar(&clear, "clear", false, "end all faults, or the one whose id is given")
 	cmd.Flags().StringVarP(&output, "output", "o", output, "of --list: table or json")
-	cmd.AddCommand(taskFault(name), apiFault(name), timeoutFault(name), fullFault(name), silentFault(name), lockFault(name), crashFault(name))
+	cmd.AddCommand(taskFault(name), apiFault(name), timeoutFault(name), fullFault(name), silentFault(name), busyFault(name), lockFault(name), crashFault(name))
 	return cmd
 }
 
@@ -149,17 +149,25 @@ func fullFault(name *string) *cobra.Command {
 }
 
 func silentFault(name *string) *cobra.Command {
+	return faultOfVM(name, pve.FaultSilent, "a VM's guest agent takes commands and does not answer")
+}
+
+func busyFault(name *string) *cobra.Command {
+	return faultOfVM(name, pve.FaultBusy, "a VM's disks cannot be removed: something on the node holds them")
+}
+
+func faultOfVM(name *string, kind, short string) *cobra.Command {
 	return &cobra.Command{
-		Use:     "agent-silent VMID",
-		Short:   "a VM's guest agent takes commands and does not answer",
-		Example: "  waddle-lab fault agent-silent 102",
+		Use:     kind + " VMID",
+		Short:   short,
+		Example: "  waddle-lab fault " + kind + " 102",
 		Args:    args(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, a []string) error {
 			id, err := vmid(a[0])
 			if err != nil {
 				return err
 			}
-			return inject(cmd, *name, pve.Fault{Kind: pve.FaultSilent, VMID: id})
+			return inject(cmd, *name, pve.Fault{Kind: kind, VMID: id})
 		},
 	}
 }

@@ -41,10 +41,14 @@ func (x act) delete(ctx context.Context) (engine.Step, error) {
 			return engine.Found(engine.Difference{Kind: engine.Remove, Object: "VM " + x.name, Is: fmt.Sprint(rec.ID), Note: "its disks are lost"}), nil
 		},
 		Apply: func(ctx context.Context, run *engine.Run) error {
-			if err := x.remove(ctx, run); err != nil {
+			err := x.remove(ctx, run)
+			if err != nil && !vms.Is(err, vms.KindLeftover) { // that one is gone all the same
 				return err
 			}
-			return x.s.records.keepOff(x.name, Off{By: x.a.By, At: time.Now().UTC(), Deleted: true})
+			if noted := x.s.records.keepOff(x.name, Off{By: x.a.By, At: time.Now().UTC(), Deleted: true}); noted != nil {
+				return noted
+			}
+			return err
 		},
 	}, nil
 }

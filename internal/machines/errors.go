@@ -17,6 +17,7 @@ var codes = map[vms.Kind]problem.Code{
 	vms.KindToken:       problem.NeedsNotDone,
 	vms.KindForbidden:   problem.NeedsNotDone,
 	vms.KindTaken:       problem.Conflict,
+	vms.KindLeftover:    problem.Conflict,
 	vms.KindNotOurs:     problem.Conflict,
 	vms.KindGone:        problem.NotFound,
 	vms.KindExists:      problem.Conflict,

@@ -97,7 +97,7 @@ func (x set) check(ctx context.Context) (engine.Result, error) {
 // look is what differs between one VM and what is wanted of it.
 func (s *Service) look(ctx context.Context, driver *vms.Driver, spec vms.Spec) (engine.Result, error) {
 	f, err := driver.Look(ctx, spec)
-	if other, ok := errors.AsType[*vms.Error](err); ok && (other.Kind == vms.KindTaken || other.Kind == vms.KindNotOurs) {
+	if other, ok := errors.AsType[*vms.Error](err); ok && slices.Contains([]vms.Kind{vms.KindTaken, vms.KindNotOurs, vms.KindLeftover}, other.Kind) {
 		return engine.Found(engine.Difference{
 			Kind: engine.Conflict, Object: "VM " + spec.Name, Is: other.Detail, Want: fmt.Sprintf("VM %d of waddle's", spec.ID), Note: other.Hint,
 		}), nil

@@ -61,6 +61,9 @@ func (d *Driver) clone(ctx context.Context, from string, c Clone) error {
 		}
 		return err
 	}
+	if err := d.unclaimed(ctx, c.ID); err != nil {
+		return err
+	}
 	rec := Record{Name: c.Name, ID: c.ID, UUID: uuid.NewString(), State: StateCreating, From: source.ID, Images: source.Images, Made: time.Now().UTC()}
 	if err := d.keep(rec); err != nil {
 		return err

@@ -18,6 +18,9 @@ func (d *Driver) create(ctx context.Context, s Spec) error {
 	if err := d.room(ctx, s); err != nil {
 		return err
 	}
+	if err := d.unclaimed(ctx, s.ID); err != nil {
+		return err
+	}
 	rec := Record{Name: s.Name, ID: s.ID, UUID: uuid.NewString(), State: StateCreating, Images: s.images(), Made: time.Now().UTC()}
 	if err := d.keep(rec); err != nil {
 		return err

@@ -81,7 +81,10 @@ func (d *Driver) removeOurs(ctx context.Context, rec Record, grace time.Duration
 	if err := d.keep(rec); err != nil {
 		return err
 	}
-	if err := d.destroy(ctx, rec); err != nil {
+	switch err := d.destroy(ctx, rec); {
+	case Is(err, KindLeftover): // the VM itself is gone
+		return also(err, d.drop(rec.Name))
+	case err != nil:
 		return d.giveUp(was, err)
 	}
 	return d.drop(rec.Name)
@@ -130,11 +133,11 @@ func (d *Driver) runDestroy(ctx context.Context, rec Record, check func(context.
 		name: rec.Name, id: rec.ID, check: check, storages: storagesOf(config),
 	})
 	if err == nil {
-		return nil
+		return d.allGone(ctx, rec.ID)
 	}
 	// Somebody else may have deleted it meanwhile, or the task's last step failed.
 	if free, lookErr := d.free(ctx, rec.ID); lookErr == nil && free {
-		return nil
+		return d.allGone(ctx, rec.ID)
 	}
 	return err
 }

@@ -119,6 +119,9 @@ func (d *Driver) replaceable(ctx context.Context, s Spec, rec Record) error {
 			}
 			return err
 		}
+		if err := d.unclaimed(ctx, s.ID); err != nil {
+			return err
+		}
 	}
 	old := s
 	old.ID = rec.ID

@@ -18,6 +18,7 @@ const (
 	KindForbidden   Kind = "forbidden"   // the token lacks a privilege
 	KindUnavailable Kind = "unavailable" // the API gave no usable answer
 	KindTaken       Kind = "taken"       // another VM has the number, the name or the MAC
+	KindLeftover    Kind = "leftover"    // disks of an earlier VM have the number, or a delete could not remove some
 	KindNotOurs     Kind = "not_ours"    // the VM was not made by us, or is not the one that was
 	KindGone        Kind = "gone"        // there is no such VM or snapshot
 	KindExists      Kind = "exists"      // there is one already

@@ -121,6 +121,8 @@ var texts = []struct {
 	{regexp.MustCompile(`checksum mismatch|file change by other user`), KindChanged},
 	{regexp.MustCompile(`protection mode enabled`), KindProtected},
 	{regexp.MustCompile(`snapshot name .* already used`), KindExists},
+	// The cloud-init drive has a name of its own, so a disk that an earlier VM left is in its way.
+	{regexp.MustCompile(`dataset already exists|disk image .* already exists|Logical Volume .* already exists`), KindLeftover},
 	{regexp.MustCompile(`already exists|config file already exists`), KindTaken},
 	{regexp.MustCompile(`Configuration file .* does not exist|snapshot '.*' does not exist|no such VM`), KindGone},
 	{regexp.MustCompile(`bridge '[^']*' does not exist`), KindBridge},
@@ -148,6 +150,7 @@ var hints = map[Kind]string{
 	KindChanged:   "somebody changed the VM meanwhile: look at the plan again",
 	KindProtected: "switch the VM's protection off if it may go",
 	KindTaken:     "declare another number",
+	KindLeftover:  "look at the disks that have the number, on the node: pvesm list STORAGE; what nobody needs goes with: pvesm free VOLUME",
 	KindGone:      "look at the list of VMs: waddle vm ls",
 	KindExists:    "take another name",
 	KindBridge:    "make the bridge, or declare another one",

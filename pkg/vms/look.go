@@ -72,6 +72,9 @@ func (d *Driver) lookAbsent(ctx context.Context, s Spec, rec Record, there bool)
 	if err := d.unique(ctx, s); err != nil {
 		return nil, nil, err
 	}
+	if err := d.unclaimed(ctx, s.ID); err != nil {
+		return nil, nil, err
+	}
 	x := Difference{Effect: EffectCreate, Object: "VM " + s.Name, Want: fmt.Sprintf("%d: %d cores, %d MiB", s.ID, s.Cores, s.Memory)}
 	if there && rec.State == StateReady {
 		x.Note = "it was made before and somebody deleted it"

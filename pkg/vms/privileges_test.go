@@ -35,6 +35,7 @@ func (n *node) journey(ctx context.Context) error {
 		},
 		func() error { return n.Delete(ctx, s.Name, 0) },
 		func() error { return n.strangers(ctx) },
+		func() error { return n.leftovers(ctx) },
 	} {
 		if err := do(); err != nil {
 			return err
@@ -57,6 +58,18 @@ func (n *node) strangers(ctx context.Context) error {
 	return n.Delete(ctx, s.Name, 0)
 }
 
+var errNotSeen = errors.New("a disk that an earlier VM left was not seen")
+
+// leftovers looks at a number that has a disk.
+func (n *node) leftovers(ctx context.Context) error {
+	n.admin("POST", "/nodes/pve/storage/local-zfs/content", `{"vmid":113,"filename":"vm-113-disk-0","size":"1G"}`)
+	if _, err := n.Look(ctx, spec(113)); !Is(err, KindLeftover) {
+		return errors.Join(errNotSeen, err)
+	}
+	n.admin("DELETE", "/nodes/pve/storage/local-zfs/content/vm-113-disk-0", "")
+	return nil
+}
+
 func TestThePrivilegesAreExactlyThoseThatAreUsed(t *testing.T) {
 	t.Parallel()
 	all := Privileges()
@@ -67,6 +80,9 @@ func TestThePrivilegesAreExactlyThoseThatAreUsed(t *testing.T) {
 			n.snippets("v.yaml")
 			n.allow(slices.DeleteFunc(Privileges(), func(p Privilege) bool { return p == without }))
 			err := n.journey(t.Context())
+			if without.Name == "Datastore.Allocate" && errors.Is(err, errNotSeen) {
+				return // Proxmox refuses nothing for want of it, it shows less
+			}
 			var e *Error
 			if !errors.As(err, &e) || e.Kind != KindForbidden || e.Hint == "" {
 				t.Fatalf("without %s on %s: %v", without.Name, without.Path, err)

@@ -14,6 +14,7 @@ const (
 	FaultHTTP   = "http"         // a call is not answered as it should be
 	FaultFull   = "disk-full"    // a storage has no room left
 	FaultSilent = "agent-silent" // a guest agent takes commands and does not answer
+	FaultBusy   = "disk-busy"    // a VM's disks cannot be removed: something on the node holds them
 	FaultLock   = "lock"         // somebody else holds a VM's or a storage's lock
 )
 
@@ -24,7 +25,7 @@ type Fault struct {
 	Kind    string        `json:"kind"`
 	Task    string        `json:"task,omitempty"`    // of task: its type, such as qmcreate; see Steps
 	Step    string        `json:"step,omitempty"`    // of task: the step; see Steps
-	VMID    int           `json:"vmid,omitempty"`    // of task, agent-silent, lock
+	VMID    int           `json:"vmid,omitempty"`    // of task, agent-silent, disk-busy, lock
 	Storage string        `json:"storage,omitempty"` // of disk-full, lock
 	Method  string        `json:"method,omitempty"`  // of http
 	Path    string        `json:"path,omitempty"`    // of http: what the path below /api2/json begins with
@@ -87,8 +88,8 @@ func (s *Server) Inject(f Fault) (string, error) {
 func (f Fault) check() error {
 	steps, known := Steps()[f.Task]
 	switch {
-	case !slices.Contains([]string{FaultTask, FaultHTTP, FaultFull, FaultSilent, FaultLock}, f.Kind):
-		return fmt.Errorf("cannot inject a fault of kind %q: there are task, http, disk-full, agent-silent and lock", f.Kind)
+	case !slices.Contains([]string{FaultTask, FaultHTTP, FaultFull, FaultSilent, FaultBusy, FaultLock}, f.Kind):
+		return fmt.Errorf("cannot inject a fault of kind %q: there are task, http, disk-full, agent-silent, disk-busy and lock", f.Kind)
 	case f.Kind == FaultTask && f.Task != "" && !known:
 		return fmt.Errorf("cannot inject a fault into tasks of type %q: there are none", f.Task)
 	case f.Kind == FaultTask && f.Task != "" && f.Step != "" && !slices.Contains(steps, f.Step):

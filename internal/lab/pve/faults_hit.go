@@ -44,6 +44,12 @@ func (s *Server) diskFull(storage string) bool {
 	})
 }
 
+func (s *Server) diskBusy(vmid int) bool {
+	return slices.ContainsFunc(s.st.Faults, func(f Fault) bool {
+		return f.Kind == FaultBusy && (f.VMID == 0 || f.VMID == vmid)
+	})
+}
+
 func (s *Server) agentSilent(vmid int) bool {
 	return slices.ContainsFunc(s.st.Faults, func(f Fault) bool {
 		return f.Kind == FaultSilent && (f.VMID == 0 || f.VMID == vmid)

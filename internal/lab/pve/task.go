@@ -31,6 +31,7 @@ type job struct {
 	task *task // nil without a task
 	user string
 	undo []func() // releases locks, last first
+	warn int      // how many warnings the log has
 }
 
 var errStopped = errors.New("interrupted by signal")
@@ -79,7 +80,11 @@ func (j *job) finish(err error) {
 	delete(j.s.stops, j.task.UPID)
 	j.task.End, j.task.Exit = j.s.now(), "OK"
 	last := "TASK OK"
-	if err != nil {
+	switch {
+	case err == nil && j.warn > 0: // a task that warned is a success that says so
+		j.task.Exit = fmt.Sprintf("WARNINGS: %d", j.warn)
+		last = "TASK " + j.task.Exit
+	case err != nil:
 		text := strings.TrimSpace(err.Error())
 		j.task.Exit, last = strings.Join(strings.Fields(text), " "), "TASK ERROR: "+text
 	}
@@ -103,6 +108,12 @@ func (j *job) logf(format string, args ...any) {
 	j.s.mu.Lock()
 	defer j.s.mu.Unlock()
 	j.task.Log = append(j.task.Log, fmt.Sprintf(format, args...))
+}
+
+// warnf is what Proxmox's log_warn does: the work goes on, and the exit status counts it.
+func (j *job) warnf(format string, args ...any) {
+	j.logf("WARN: "+format, args...)
+	j.warn++
 }
 
 // step is one named part of the work: it takes time, can be told to fail, and ends at once when

@@ -63,8 +63,14 @@ func (j *job) destroyVM(v *vm, orphans bool) error {
 		if err := j.step("destroy", j.s.o.Timing.Destroy); err != nil {
 			return err
 		}
-		if err := j.with(func() error { return j.s.freeVolume(id) }); err != nil {
-			j.logf("Could not remove disk '%s', check manually: %s", id, err)
+		err := j.with(func() error {
+			if vol := j.s.st.Volumes[id]; vol != nil && j.s.diskBusy(v.ID) {
+				return vol.busy(j.s.st.Storages[vol.Store])
+			}
+			return j.s.freeVolume(id)
+		})
+		if err != nil && j.s.ctx.Err() == nil {
+			j.warnf("Could not remove disk '%s', check manually: %s", id, err)
 		}
 	}
 	if err := j.step("unregister", 0); err != nil {
@@ -79,6 +85,14 @@ func (j *job) destroyVM(v *vm, orphans bool) error {
 		s.st.ACL = slices.DeleteFunc(s.st.ACL, func(a acl) bool { return a.Path == vmPath(v.ID) })
 		return nil
 	})
+}
+
+func (v *volume) busy(st *Storage) error {
+	_, name := splitVolid(v.ID)
+	if st.Type == "zfspool" {
+		return fmt.Errorf("zfs error: cannot destroy '%s/%s': dataset is busy", st.Pool, name)
+	}
+	return fmt.Errorf("unlink '%s' failed - Device or resource busy", name)
 }
 
 // owned are the volumes that go with a VM: those that its configuration and its snapshots name,
