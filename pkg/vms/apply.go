@@ -79,6 +79,9 @@ func (d *Driver) change(ctx context.Context, s Spec, v *vm, p *plan) error {
 		}
 	}
 	if len(p.set)+len(p.drop) > 0 {
+		if err := d.unread(s, &rec, v, p); err != nil {
+			return err
+		}
 		if err := d.configure(ctx, rec, v.digest, p.set, p.drop); err != nil {
 			return err
 		}
@@ -89,6 +92,28 @@ func (d *Driver) change(ctx context.Context, s Spec, v *vm, p *plan) error {
 		}
 	}
 	return nil
+}
+
+// unread notes, before it is sent, what the guest that runs now will not have read.
+func (d *Driver) unread(s Spec, rec *Record, v *vm, p *plan) error {
+	if !v.running || v.pid == 0 {
+		return nil
+	}
+	all := maps.Clone(rec.Unread)
+	maps.DeleteFunc(all, func(_ string, pid int) bool { return pid != v.pid })
+	for _, opt := range append(s.guestOptions(), s.surplus(v)...) {
+		if _, set := p.set[opt.name]; opt.guest && (set || slices.Contains(p.drop, opt.name)) {
+			if all == nil {
+				all = map[string]int{}
+			}
+			all[opt.name] = v.pid
+		}
+	}
+	if maps.Equal(all, rec.Unread) {
+		return nil
+	}
+	rec.Unread = all
+	return d.keep(*rec)
 }
 
 func (p *plan) touchesNICs() bool {

@@ -24,7 +24,7 @@ func (s Spec) compare(v *vm, rec Record, tag string) *plan {
 	managed := map[string]bool{}
 	for _, opt := range append(s.options(tag), s.surplus(v)...) {
 		managed[opt.name] = true
-		p.option(v, opt)
+		p.option(v, opt, rec)
 	}
 	for i, disk := range s.Disks {
 		managed[disk.Slot] = true
@@ -62,7 +62,7 @@ func (s Spec) surplus(v *vm) []option {
 	return all
 }
 
-func (p *plan) option(v *vm, opt option) {
+func (p *plan) option(v *vm, opt option, rec Record) {
 	now, next := v.now[opt.name], v.next[opt.name]
 	x := Difference{Object: opt.name, Is: opt.value(now), Want: opt.value(opt.want), Effect: opt.effect}
 	switch {
@@ -81,7 +81,7 @@ func (p *plan) option(v *vm, opt option) {
 		} else {
 			p.set[opt.name] = opt.want
 		}
-	case !opt.same(now), opt.guest && v.running && v.stale[opt.name]:
+	case !opt.same(now), opt.guest && v.running && (v.stale[opt.name] || rec.hasNotRead(opt.name, v.pid)):
 		if opt.same(now) {
 			x.Is = "" // what the guest has is not known
 		}

@@ -61,6 +61,9 @@ func (d *Driver) renew(ctx context.Context, s Spec, v *vm, p *plan, yes Consent)
 		}
 		return Outcome{}, err
 	}
+	if rec, _, err = d.record(s.Name); err != nil {
+		return Outcome{}, err
+	}
 	if rec.State == StateCreating {
 		if err := d.finish(ctx, s, rec, v.running); err != nil {
 			return Outcome{}, err

@@ -22,7 +22,16 @@ type Record struct {
 	Images  map[string]string `json:"images,omitempty"` // what each disk was imported from, by slot
 	Made    time.Time         `json:"made"`
 	Started bool              `json:"started,omitempty"` // it was started since: its guest may have written something
-	Adopted bool              `json:"adopted,omitempty"` // it was made by others
+	// Unread are settings on the cloud-init drive that were changed while the VM ran, with the
+	// process of QEMU whose guest has read the older ones.
+	Unread  map[string]int `json:"unread,omitempty"`
+	Adopted bool           `json:"adopted,omitempty"` // it was made by others
+}
+
+// hasNotRead tells whether the guest of that process runs with an older value.
+func (r Record) hasNotRead(option string, pid int) bool {
+	at, there := r.Unread[option]
+	return there && at == pid
 }
 
 func (d *Driver) record(name string) (Record, bool, error) {

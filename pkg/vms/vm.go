@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // vm is a VM as Proxmox has it.
@@ -16,6 +18,7 @@ type vm struct {
 	stale   map[string]bool   // settings that the cloud-init drive has in an older version
 	digest  string
 	running bool
+	pid     int // of QEMU while it runs
 	status  string
 }
 
@@ -69,12 +72,13 @@ func (d *Driver) read(ctx context.Context, id int) (*vm, error) {
 		}
 	}
 	var status struct {
-		Status string `json:"status"`
+		Status string   `json:"status"`
+		PID    rest.Int `json:"pid"`
 	}
 	if err := d.api.get(ctx, d.api.nodePath(d.vmPath(id, "/status/current")), &status); err != nil {
 		return nil, err
 	}
-	v.status, v.running = status.Status, status.Status == "running"
+	v.status, v.running, v.pid = status.Status, status.Status == "running", int(status.PID)
 	return v, d.readStale(ctx, v)
 }
 
@@ -86,7 +90,8 @@ type pendingOption struct {
 }
 
 // readStale looks at what the cloud-init drive has in an older version. Only a guest
-// that runs can have read it.
+// that runs can have read it. Proxmox does not tell of an address, a name or a card
+// that became another one: Record.Unread knows those that we have changed.
 func (d *Driver) readStale(ctx context.Context, v *vm) error {
 	if !v.running || !v.hasCloudInit() {
 		return nil

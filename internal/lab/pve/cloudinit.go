@@ -38,40 +38,45 @@ func (v *vm) hasCloudinit() bool {
 	return slices.ContainsFunc(drives(v.Config), func(opt string) bool { return mustDrive(opt, v.Config[opt]).cloudinit() })
 }
 
+// cloudinitPending says what differs between the settings and the drive, and as Proxmox it leaves things
+// out: of a value that became another one it tells for its own cloud-init options alone, so that another
+// address, name or card is not seen. What came and what went is told of all.
 func (s *Server) cloudinitPending(r *request) (any, error) {
 	v, err := r.vm()
 	if err != nil {
 		return nil, err
 	}
 	all := []map[string]any{}
-	now := onDrive(v.Config)
-	keys := maps.Clone(now)
-	maps.Copy(keys, v.Drive)
-	for _, opt := range slices.Sorted(maps.Keys(keys)) {
-		m := map[string]any{"key": opt}
-		had, was := v.Drive[opt]
-		has, is := now[opt]
-		switch {
-		case !is:
-			m["value"], m["delete"] = had, 1
-		case !was:
-			m["pending"] = has
-		default:
-			if m["value"] = had; had != has {
-				m["pending"] = has
-			}
-		}
+	tell := func(opt, kind, value string) map[string]any {
 		if opt == "cipassword" {
-			for _, k := range []string{"value", "pending"} {
-				if m[k] != nil {
-					m[k] = "**********"
-				}
-			}
+			value = "**********"
 		}
-		all = append(all, m)
+		return map[string]any{"key": opt, kind: value}
+	}
+	now := onDrive(v.Config)
+	for _, opt := range slices.Sorted(maps.Keys(now)) {
+		had, was := v.Drive[opt]
+		switch {
+		case !was:
+			all = append(all, tell(opt, "pending", now[opt]))
+		case slices.Contains(cloudinitOptions, opt) && truth(now[opt]):
+			m := tell(opt, "value", had)
+			if had != now[opt] {
+				maps.Copy(m, tell(opt, "pending", now[opt]))
+			}
+			all = append(all, m)
+		}
+	}
+	for _, opt := range slices.Sorted(maps.Keys(v.Drive)) {
+		if v.Drive[opt] != now[opt] && !truth(now[opt]) {
+			all = append(all, map[string]any{"key": opt, "delete": 1})
+		}
 	}
 	return all, nil
 }
+
+// truth is Perl's: "0" is none.
+func truth(value string) bool { return value != "" && value != "0" }
 
 func (s *Server) cloudinitUpdate(r *request) (any, error) {
 	v, err := r.vm()
