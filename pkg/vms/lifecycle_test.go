@@ -103,7 +103,7 @@ func TestSnapshotsAreTakenListedReturnedToAndDeleted(t *testing.T) {
 	if err := n.Rollback(ctx, s.Name, "first", false); !Is(err, KindGone) {
 		t.Errorf("back to one that is gone: %v", err)
 	}
-	for _, bad := range []string{"", "1st", "a/../b", "current state"} {
+	for _, bad := range []string{"", "1st", "a/../b", "current state", "current", "Pending"} {
 		if err := n.TakeSnapshot(ctx, s.Name, bad, "", false); !Is(err, KindInvalid) {
 			t.Errorf("the name %q: %v", bad, err)
 		}
@@ -111,6 +111,63 @@ func TestSnapshotsAreTakenListedReturnedToAndDeleted(t *testing.T) {
 	if err := n.DeleteSnapshot(ctx, "nobody", "first"); !Is(err, KindGone) {
 		t.Errorf("of a VM that is not there: %v", err)
 	}
+}
+
+// Proxmox starts the VM in a task that the rollback's does not wait for.
+func TestARollbackThatIsToStartTheVMSaysHowTheStartEnded(t *testing.T) {
+	n := start(t, pve.Options{})
+	s, ctx := spec(110), t.Context()
+	n.ensure(s)
+	if err := n.TakeSnapshot(ctx, s.Name, "first", "", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Rollback(ctx, s.Name, "first", true); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := n.Look(ctx, s); err != nil || !f.Running {
+		t.Errorf("after the rollback: %+v, %v", f, err)
+	}
+	n.inject(pve.Fault{Kind: pve.FaultTask, Task: "qmstart", Step: "start", Text: "no memory", Times: 1})
+	if err := n.Rollback(ctx, s.Name, "first", true); !Is(err, KindTask) || !strings.Contains(err.Error(), "no memory") {
+		t.Errorf("the start has failed, and the rollback says: %v", err)
+	}
+	if err := n.Start(ctx, s.Name); err != nil {
+		t.Error(err)
+	}
+}
+
+// Of a guest's memory Proxmox keeps twice as much and a little more: 8 GiB of memory take 16.5 GiB of the pool.
+func TestASnapshotWithMemoryThatDoesNotFitLeavesNothingAndOneThatFitsGoesOn(t *testing.T) {
+	n := start(t, pve.Options{})
+	s, ctx := spec(110), t.Context()
+	n.ensure(s)
+	before := n.left()
+	n.inject(pve.Fault{Kind: pve.FaultFull, Storage: "local-zfs"})
+	if err := n.TakeSnapshot(ctx, s.Name, "first", "", true); !Is(err, KindFull) {
+		t.Errorf("into a full pool: %v", err)
+	}
+	if after := n.left(); after != before {
+		t.Errorf("left behind:\n%s", after)
+	}
+	if err := n.Clear(""); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.TakeSnapshot(ctx, s.Name, "first", "", true); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := n.Snapshots(ctx, s.Name); err != nil || len(all) != 1 || !all[0].Memory {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if err := n.Rollback(ctx, s.Name, "first", false); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := n.Look(ctx, s); err != nil || !f.Running {
+		t.Errorf("a guest whose memory was kept is off: %+v, %v", f, err)
+	}
+	if err := n.Delete(ctx, s.Name, 0); err != nil {
+		t.Fatal(err)
+	}
+	n.nothingLeft()
 }
 
 func TestTheGuestIsAskedThroughItsAgent(t *testing.T) {

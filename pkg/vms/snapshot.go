@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,8 @@ type Snapshot struct {
 }
 
 var snapshotName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{1,39}$`)
+
+var reserved = []string{"current", "pending"} // Proxmox's own names for states
 
 // Snapshots lists the snapshots of a VM of ours, oldest first.
 func (d *Driver) Snapshots(ctx context.Context, name string) ([]Snapshot, error) {
@@ -52,15 +55,21 @@ func (d *Driver) TakeSnapshot(ctx context.Context, name, snapshot, description s
 	return d.onSnapshot(ctx, name, "take", snapshot, write{
 		op: "snapshot", kind: "qmsnapshot", method: http.MethodPost, path: "/snapshot",
 		body: map[string]any{"snapname": snapshot, "description": description, "vmstate": bit(memory)},
-	})
+	}, nil)
 }
 
 // Rollback takes a VM of ours back to a snapshot. ZFS goes back to the newest one only.
 // What was written since is lost; a VM whose snapshot has no memory is off afterwards
-// unless start is set.
+// unless start is set. The start is asked for here: what Proxmox starts itself is a task of its own,
+// of which the rollback's does not tell how it ended.
 func (d *Driver) Rollback(ctx context.Context, name, snapshot string, start bool) error {
 	return d.onSnapshot(ctx, name, "roll back to", snapshot, write{
-		op: "rollback", kind: "qmrollback", method: http.MethodPost, path: "/snapshot/" + url.PathEscape(snapshot) + "/rollback", body: map[string]any{"start": bit(start)},
+		op: "rollback", kind: "qmrollback", method: http.MethodPost, path: "/snapshot/" + url.PathEscape(snapshot) + "/rollback", body: map[string]any{},
+	}, func(ctx context.Context, rec Record) error {
+		if !start {
+			return nil
+		}
+		return tried(d.start(ctx, rec), "start VM %s, which is as in the snapshot %s", name, snapshot)
 	})
 }
 
@@ -68,7 +77,7 @@ func (d *Driver) Rollback(ctx context.Context, name, snapshot string, start bool
 func (d *Driver) DeleteSnapshot(ctx context.Context, name, snapshot string) error {
 	err := d.onSnapshot(ctx, name, "delete", snapshot, write{
 		op: "delete-snapshot", kind: "qmdelsnapshot", method: http.MethodDelete, path: "/snapshot/" + url.PathEscape(snapshot),
-	})
+	}, nil)
 	if !Is(err, KindGone) {
 		return err
 	}
@@ -78,10 +87,10 @@ func (d *Driver) DeleteSnapshot(ctx context.Context, name, snapshot string) erro
 	return nil
 }
 
-func (d *Driver) onSnapshot(ctx context.Context, name, what, snapshot string, w write) error {
+func (d *Driver) onSnapshot(ctx context.Context, name, what, snapshot string, w write, then func(context.Context, Record) error) error {
 	try := what + " snapshot " + snapshot + " of"
-	if !snapshotName.MatchString(snapshot) {
-		return tried(fail(KindInvalid, nil, "take a letter, then letters, digits, _ and -", "the name %q is none", snapshot), "%s VM %s", try, name)
+	if !snapshotName.MatchString(snapshot) || slices.Contains(reserved, strings.ToLower(snapshot)) {
+		return tried(fail(KindInvalid, nil, "take a letter, then letters, digits, _ and -, and neither current nor pending", "the name %q is none", snapshot), "%s VM %s", try, name)
 	}
 	return d.withOurs(ctx, name, try, func(ctx context.Context, rec Record) error {
 		config, err := d.verify(ctx, rec)
@@ -90,6 +99,9 @@ func (d *Driver) onSnapshot(ctx context.Context, name, what, snapshot string, w 
 		}
 		w.path = d.vmPath(rec.ID, w.path)
 		w.name, w.id, w.check, w.storages = rec.Name, rec.ID, d.checked(rec), storagesOf(config)
-		return d.run(ctx, w)
+		if err := d.run(ctx, w); err != nil || then == nil {
+			return err
+		}
+		return then(ctx, rec)
 	})
 }

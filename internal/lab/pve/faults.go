@@ -52,7 +52,7 @@ func Steps() map[string][]string {
 		"qmsuspend":     {"worker", "pause", "end"},
 		"qmresume":      {"worker", "pause", "end"},
 		"qmdestroy":     {"worker", "destroy", "unregister", "end"},
-		"qmsnapshot":    {"worker", "snapshot", "end"},
+		"qmsnapshot":    {"worker", "allocate", "snapshot", "end"},
 		"qmdelsnapshot": {"worker", "snapshot", "end"},
 		"qmrollback":    {"worker", "stop", "rollback", "prepare", "start", "end"},
 		"qmtemplate":    {"worker", "template", "end"},

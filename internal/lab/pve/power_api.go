@@ -18,11 +18,18 @@ func (s *Server) powerTask(r *request, kind string, check func(*vm) error, work 
 	if err := check(v); err != nil {
 		return nil, err
 	}
+	return r.powerTask(kind, v, work)
+}
+
+// startTask starts a VM as another task does that wants it running.
+func (r *request) startTask(v *vm) (any, error) { return r.powerTask("qmstart", v, (*job).startVM) }
+
+func (r *request) powerTask(kind string, v *vm, work func(*job, *vm) error) (any, error) {
+	s, skip := r.s, r.bool("skiplock", false)
 	return r.start(kind, strconv.Itoa(v.ID), func(j *job) error {
 		if err := j.lockVM(v.ID); err != nil {
 			return err
 		}
-		skip := r.bool("skiplock", false)
 		err := j.with(func() error {
 			if _, err := s.config(v.ID); err != nil {
 				return err

@@ -19,7 +19,7 @@ func (s *Server) listSnapshots(r *request) (any, error) {
 	})
 	for _, name := range names {
 		sn := v.Snapshots[name]
-		m := map[string]any{"name": name, "description": sn.Description, "snaptime": sn.Time, "vmstate": b2i(sn.VMState)}
+		m := map[string]any{"name": name, "description": sn.Description, "snaptime": sn.Time, "vmstate": b2i(sn.VMState != "")}
 		if sn.Parent != "" {
 			m["parent"] = sn.Parent
 		}
@@ -89,8 +89,12 @@ func (s *Server) createSnapshot(r *request) (any, error) {
 		if err := j.with(func() error { return s.canTake(v, name) }); err != nil {
 			return err
 		}
-		if err := j.step("snapshot", s.o.Timing.Snapshot); err != nil {
-			_ = j.with(func() error { delete(v.Config, "lock"); return nil })
+		state, err := j.stateVolume(v, name, ram)
+		if err == nil {
+			err = j.step("snapshot", s.o.Timing.Snapshot)
+		}
+		if err != nil {
+			_ = j.with(func() error { delete(v.Config, "lock"); return s.freeState(state) })
 			return err
 		}
 		return j.with(func() error {
@@ -98,11 +102,38 @@ func (s *Server) createSnapshot(r *request) (any, error) {
 			for _, id := range v.volumes() {
 				s.st.Volumes[id].Snaps = append(s.st.Volumes[id].Snaps, name)
 			}
-			v.Snapshots[name] = &snapshot{Description: desc, Parent: v.Parent, Time: s.now().Unix(), VMState: ram && v.Run != nil, Config: maps.Clone(v.Config)}
+			v.Snapshots[name] = &snapshot{Description: desc, Parent: v.Parent, Time: s.now().Unix(), VMState: state, Config: maps.Clone(v.Config)}
 			v.Parent = name
 			return nil
 		})
 	})
+}
+
+// stateVolume is where the guest's memory is kept: Proxmox takes twice the memory and 500 MiB for it, beside
+// the first disk.
+func (j *job) stateVolume(v *vm, snapshot string, wanted bool) (string, error) {
+	j.s.mu.Lock()
+	store, running := v.Config["vmstatestorage"], v.Run != nil
+	if disks := v.volumes(); store == "" && len(disks) > 0 {
+		store, _ = splitVolid(disks[0])
+	}
+	j.s.mu.Unlock()
+	if !wanted || !running {
+		return "", nil
+	}
+	var made []string
+	vol, err := j.alloc(store, v.ID, 2*v.memory()+500<<20, "raw", fmt.Sprintf("vm-%d-state-%s", v.ID, snapshot), &made)
+	if err != nil {
+		return "", err
+	}
+	return vol.ID, nil
+}
+
+func (s *Server) freeState(id string) error {
+	if id == "" {
+		return nil
+	}
+	return s.freeVolume(id)
 }
 
 // canTake checks, and takes the configuration's own lock.
@@ -164,7 +195,7 @@ func (s *Server) dropSnapshot(v *vm, name string) error {
 		}
 	}
 	delete(v.Snapshots, name)
-	return nil
+	return s.freeState(sn.VMState)
 }
 
 func (s *Server) rollback(r *request) (any, error) {
@@ -173,6 +204,11 @@ func (s *Server) rollback(r *request) (any, error) {
 		return nil, err
 	}
 	name, start := r.text("snapname"), r.bool("start", false)
+	if start {
+		if err := s.needVM(r.user, v.ID, "", "VM.PowerMgmt"); err != nil {
+			return nil, err
+		}
+	}
 	return r.start("qmrollback", strconv.Itoa(v.ID), func(j *job) error {
 		if err := j.lockVM(v.ID); err != nil {
 			return err
@@ -186,16 +222,27 @@ func (s *Server) rollback(r *request) (any, error) {
 		if err := j.step("rollback", s.o.Timing.Snapshot); err != nil {
 			return err
 		}
+		ram := false
 		err := j.with(func() error {
+			ram = v.Snapshots[name].VMState != ""
 			v.Config = maps.Clone(v.Snapshots[name].Config)
 			v.Parent = name
 			v.regenerate()
 			return nil
 		})
-		if err != nil || !start {
+		switch {
+		case err != nil:
 			return err
+		case ram: // the guest goes on where it was
+			return j.startVM(v)
+		case !start:
+			return nil
 		}
-		return j.startVM(v)
+		// The start is a task of its own: this one ends before it, and well also when the start fails.
+		return j.with(func() error {
+			_, err := r.startTask(v)
+			return err
+		})
 	})
 }
 

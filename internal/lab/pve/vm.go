@@ -39,7 +39,7 @@ type snapshot struct {
 	Description string            `json:"description"`
 	Parent      string            `json:"parent"`
 	Time        int64             `json:"time"`
-	VMState     bool              `json:"vmstate"`
+	VMState     string            `json:"vmstate"` // the volume with the guest's memory, or ""
 	Config      map[string]string `json:"config"`
 }
 

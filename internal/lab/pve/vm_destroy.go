@@ -116,6 +116,7 @@ func (s *Server) owned(v *vm, orphans bool) []string {
 	add(v.Pending)
 	for _, sn := range v.Snapshots {
 		add(sn.Config)
+		add(map[string]string{"unused": sn.VMState})
 	}
 	for id, vol := range s.st.Volumes {
 		if orphans && vol.VMID == v.ID && !slices.Contains(ids, id) {
