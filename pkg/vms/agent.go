@@ -111,7 +111,7 @@ func (d *Driver) Exec(ctx context.Context, name string, command []string, input 
 		}
 		body := map[string]any{"command": command}
 		if input != "" {
-			body["input-data"] = input
+			body["input-data"] = characters(input)
 		}
 		var started struct {
 			PID int `json:"pid"`
@@ -142,13 +142,35 @@ func (d *Driver) awaitExec(ctx context.Context, rec Record, pid int) (Output, er
 			return Output{}, err
 		}
 		if s.Exited {
-			return Output{Exit: s.Code, Signal: s.Signal, Out: s.Out, Err: s.Err, Truncated: bool(s.OutTrunc || s.ErrTrunc)}, nil
+			return Output{Exit: s.Code, Signal: s.Signal, Out: bytesIn(s.Out), Err: bytesIn(s.Err), Truncated: bool(s.OutTrunc || s.ErrTrunc)}, nil
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return Output{}, fmt.Errorf("process %d in the guest goes on: %w", pid, err)
 		}
 		pause = min(d.o.Poll, pause+pause/2+1)
 	}
+}
+
+// characters has a character for each byte of a text. Proxmox does not tell the two apart: it takes from
+// each character of what a guest is to read one byte, and refuses one that is more.
+func characters(text string) string {
+	all := make([]rune, len(text))
+	for i := range len(text) {
+		all[i] = rune(text[i])
+	}
+	return string(all)
+}
+
+// bytesIn is a text whose bytes came as characters, as they do in what a guest has written.
+func bytesIn(all string) string {
+	raw := make([]byte, 0, len(all))
+	for _, r := range all {
+		if r > 0xff { // no byte: whoever has answered does tell them apart
+			return all
+		}
+		raw = append(raw, byte(r))
+	}
+	return string(raw)
 }
 
 // truth is a boolean, which Proxmox writes as 1, true or "1".

@@ -187,8 +187,13 @@ func TestTheGuestIsAskedThroughItsAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := n.Exec(ctx, s.Name, []string{"cat", "/etc/motd"}, "")
-	if err != nil || out.Exit != 0 || !strings.HasPrefix(out.Out, "caf") {
+	if err != nil || out.Exit != 0 || out.Out != content {
 		t.Errorf("cat: %+v, %v", out, err)
+	}
+	for _, text := range []string{"plain\n", "Grüße an Jürgen\n", "5 € — 日本\n"} {
+		if out, err := n.Exec(ctx, s.Name, []string{"cat"}, text); err != nil || out.Out != text {
+			t.Errorf("%q came back as %q, %v", text, out.Out, err)
+		}
 	}
 	if err := n.WriteFile(ctx, s.Name, "/x", make([]byte, fileLimit+1)); !Is(err, KindInvalid) {
 		t.Errorf("a file that is too large: %v", err)

@@ -72,28 +72,61 @@ func (s *Server) agentExec(r *request) (any, error) {
 	if len(argv) == 0 {
 		return nil, die("command or input-data (or both) required")
 	}
-	return s.ask(r, "exec", map[string]any{"command": argv, "input": []byte(r.text("input-data"))})
+	input, err := bytesOf(r.text("input-data"))
+	if err != nil {
+		return nil, err
+	}
+	return s.ask(r, "exec", map[string]any{"command": argv, "input": input})
 }
 
 func (s *Server) agentExecStatus(r *request) (any, error) {
-	return s.ask(r, "exec-status", map[string]any{"pid": r.p.Int("pid", 0)})
+	return characters(s.ask(r, "exec-status", map[string]any{"pid": r.p.Int("pid", 0)}))
 }
 
 func (s *Server) agentWrite(r *request) (any, error) {
-	content := []byte(r.text("content"))
-	if !r.bool("encode", true) {
-		raw, err := base64.StdEncoding.DecodeString(r.text("content"))
-		if err != nil {
-			return nil, die("Agent error: Invalid base64 content")
+	content, err := base64.StdEncoding.DecodeString(r.text("content"))
+	switch {
+	case r.bool("encode", true):
+		if content, err = bytesOf(r.text("content")); err != nil {
+			return nil, err
 		}
-		content = raw
+	case err != nil:
+		return nil, die("Agent error: Invalid base64 content")
 	}
-	_, err := s.ask(r, "file-write", map[string]any{"file": r.text("file"), "content": content})
+	_, err = s.ask(r, "file-write", map[string]any{"file": r.text("file"), "content": content})
 	return nil, err
 }
 
+// Perl's strings do not tell bytes from characters: what comes from a guest as bytes goes out as so many
+// characters, and what goes to it must not have a character that is more than a byte.
+func characters(answer any, err error) (any, error) {
+	if fields, is := answer.(map[string]any); is {
+		for _, name := range []string{"out-data", "err-data", "content"} {
+			if text, is := fields[name].(string); is {
+				wide := make([]rune, len(text))
+				for i := range len(text) {
+					wide[i] = rune(text[i])
+				}
+				fields[name] = string(wide)
+			}
+		}
+	}
+	return answer, err
+}
+
+func bytesOf(text string) ([]byte, error) {
+	var raw []byte
+	for _, r := range text {
+		if r > 0xff {
+			return nil, die("Wide character in subroutine entry at /usr/share/perl5/PVE/QemuServer/Agent.pm line 135.")
+		}
+		raw = append(raw, byte(r))
+	}
+	return raw, nil
+}
+
 func (s *Server) agentRead(r *request) (any, error) {
-	return s.ask(r, "file-read", map[string]any{"file": r.text("file")})
+	return characters(s.ask(r, "file-read", map[string]any{"file": r.text("file")}))
 }
 
 func (s *Server) agentIndex(r *request) (any, error) {
