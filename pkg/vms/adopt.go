@@ -43,6 +43,9 @@ func (d *Driver) lookAdopt(ctx context.Context, s Spec) (Adoption, error) {
 	if err != nil {
 		return Adoption{}, err
 	}
+	if v.next["template"] == "1" {
+		return Adoption{}, fail(KindState, nil, "it cannot be started; clone it, and adopt the copy", "VM %d is a template", s.ID)
+	}
 	if v.next["name"] != s.Name {
 		return Adoption{}, fail(KindTaken, nil, "declare the number of the VM that is meant", "VM %d is %s", s.ID, or2(v.next["name"], "without a name"))
 	}

@@ -43,6 +43,9 @@ func (d *Driver) remove(ctx context.Context, name string, grace time.Duration) e
 		return d.drop(name)
 	}
 	config, err := d.config(ctx, rec.ID)
+	if Is(err, KindGone) {
+		return d.drop(name)
+	}
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ func (d *Driver) mine(ctx context.Context, name string) (rec Record, config sett
 		return rec, nil, free, err
 	}
 	config, err = d.verify(ctx, rec)
+	if Is(err, KindGone) {
+		return rec, nil, true, nil
+	}
 	return rec, config, false, err
 }
 

@@ -41,6 +41,9 @@ func (d *Driver) tidy(ctx context.Context, s Spec) error {
 		return d.drop(rec.Name)
 	}
 	config, err := d.config(ctx, rec.ID)
+	if Is(err, KindGone) {
+		return d.drop(rec.Name)
+	}
 	if err != nil {
 		return err
 	}

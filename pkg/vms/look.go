@@ -40,6 +40,9 @@ func (d *Driver) look(ctx context.Context, s Spec) (*plan, *vm, error) {
 		return nil, nil, d.taken(ctx, s)
 	}
 	v, err := d.read(ctx, id)
+	if Is(err, KindGone) { // a container has its number by now
+		return d.lookAbsent(ctx, s, rec, there)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,13 +64,11 @@ func (d *Driver) look(ctx context.Context, s Spec) (*plan, *vm, error) {
 
 // lookAbsent: the VM is to be made.
 func (d *Driver) lookAbsent(ctx context.Context, s Spec, rec Record, there bool) (*plan, *vm, error) {
-	if there && rec.ID != s.ID {
-		if free, err := d.free(ctx, s.ID); err != nil || !free {
-			if err == nil {
-				err = d.taken(ctx, s)
-			}
-			return nil, nil, err
+	if free, err := d.free(ctx, s.ID); err != nil || !free {
+		if err == nil {
+			err = d.taken(ctx, s)
 		}
+		return nil, nil, err
 	}
 	if err := d.unique(ctx, s); err != nil {
 		return nil, nil, err

@@ -51,7 +51,30 @@ func (d *Driver) vmPath(id int, path string) string { return fmt.Sprintf("/qemu/
 // config reads the settings that a VM has after its next boot, with their digest.
 func (d *Driver) config(ctx context.Context, id int) (settings, error) {
 	var s settings
-	return s, d.api.get(ctx, d.api.nodePath(d.vmPath(id, "/config")), &s)
+	err := d.api.get(ctx, d.api.nodePath(d.vmPath(id, "/config")), &s)
+	if Is(err, KindGone) {
+		err = d.elsewhere(ctx, id, err)
+	}
+	return s, err
+}
+
+// elsewhere is the error for a number of which the node has no VM: a VM on another node may be ours, and is
+// not touched; a container is not, and ours is gone.
+func (d *Driver) elsewhere(ctx context.Context, id int, gone error) error {
+	all, err := d.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		switch {
+		case v.ID != id:
+		case v.Type == "qemu" && v.Node != d.o.Node:
+			return fail(KindNotOurs, gone, "migrate it back: in Proxmox, Migrate; or declare another number", "%s is not on %s, whose VMs are kept here", v, d.o.Node)
+		case v.Type != "qemu":
+			return fail(KindGone, gone, "declare another number", "the number %d is taken by %s", id, v)
+		}
+	}
+	return gone
 }
 
 // read reads a VM. The settings come first: a change made between the requests does

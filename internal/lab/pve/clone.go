@@ -70,7 +70,7 @@ func (s *Server) cloneable(r *request, v *vm, c cloneCall) (map[string]string, e
 		return nil, die("parameter 'storage' not allowed for linked clones")
 	case c.format != "" && !c.full:
 		return nil, die("parameter 'format' not allowed for linked clones")
-	case s.st.VMs[c.newid] != nil:
+	case s.inUse(c.newid) != nil:
 		return nil, die("unable to create VM %d: config file already exists", c.newid)
 	}
 	if err := s.mayBridges(r.user, config); err != nil {
@@ -104,7 +104,7 @@ func (j *job) clone(v *vm, c cloneCall, config map[string]string) error {
 	twin := newVM(c.newid)
 	twin.Config["lock"] = "clone"
 	err := j.with(func() error {
-		if j.s.st.VMs[c.newid] != nil {
+		if j.s.inUse(c.newid) != nil {
 			return fmt.Errorf("unable to create VM %d: config file already exists", c.newid)
 		}
 		j.s.st.VMs[c.newid] = twin

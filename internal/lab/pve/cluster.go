@@ -17,13 +17,13 @@ func (s *Server) clusterIndex(*request) (any, error) {
 // nextID answers with the lowest free number, or says whether the one that was asked for is free.
 func (s *Server) nextID(r *request) (any, error) {
 	if r.p.Has("vmid") {
-		if s.st.VMs[r.vmid()] != nil {
+		if s.inUse(r.vmid()) != nil {
 			return nil, wrongParam("vmid", "VM %d already exists", r.vmid())
 		}
 		return strconv.Itoa(r.vmid()), nil
 	}
 	id := 100
-	for s.st.VMs[id] != nil {
+	for s.inUse(id) != nil {
 		id++
 	}
 	return strconv.Itoa(id), nil
@@ -38,6 +38,7 @@ func (s *Server) resources(r *request) (any, error) {
 				all = append(all, s.resource(s.st.VMs[id]))
 			}
 		}
+		all = append(all, s.otherResources(r)...)
 	}
 	if want == "" || want == "node" {
 		m := map[string]any{"id": "node/" + s.o.Node, "type": "node", "node": s.o.Node, "status": "online"}

@@ -20,6 +20,7 @@ type state struct {
 	Storages map[string]*Storage `json:"storages"`
 	Volumes  map[string]*volume  `json:"volumes"` // disks, by volume id
 	VMs      map[int]*vm         `json:"vms"`
+	Others   map[int]Other       `json:"others,omitempty"`
 	Pools    map[string]*pool    `json:"pools"`
 	Tasks    []*task             `json:"tasks"` // oldest first
 	PID      int                 `json:"pid"`   // the last one that was given out

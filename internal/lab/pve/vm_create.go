@@ -39,8 +39,8 @@ func (s *Server) createVM(r *request) (any, error) {
 	if err := s.mayCreate(r, vmid, pool, standard, config); err != nil {
 		return nil, err
 	}
-	if _, there := s.st.VMs[vmid]; there {
-		return nil, die("unable to create VM %d - VM %d already exists on node '%s'", vmid, vmid, s.o.Node)
+	if err := s.inUse(vmid); err != nil {
+		return nil, die("unable to create VM %d - %s", vmid, err)
 	}
 	v := newVM(vmid)
 	v.Config["lock"] = "create"
