@@ -62,6 +62,8 @@ func (s Spec) surplus(v *vm) []option {
 	return all
 }
 
+const waitsForBoot = "it is set and waits for the VM to boot"
+
 func (p *plan) option(v *vm, opt option, rec Record) {
 	now, next := v.now[opt.name], v.next[opt.name]
 	x := Difference{Object: opt.name, Is: opt.value(now), Want: opt.value(opt.want), Effect: opt.effect}
@@ -71,8 +73,10 @@ func (p *plan) option(v *vm, opt option, rec Record) {
 	case opt.name == "balloon" && (now != "0") == (opt.want != "0"):
 		x.Effect = EffectLive // only the balloon itself comes and goes with a boot
 	}
+	waits := opt.same(next) && !opt.same(now)
 	switch {
-	case !opt.same(next):
+	// What a change that failed in the middle has noted is sent again: Proxmox then does it.
+	case !opt.same(next), waits && v.takesNow(opt, x.Effect):
 		if x.Is == x.Want { // it waits to become something else
 			x.Is = opt.value(next)
 		}
@@ -81,15 +85,35 @@ func (p *plan) option(v *vm, opt option, rec Record) {
 		} else {
 			p.set[opt.name] = opt.want
 		}
-	case !opt.same(now), opt.guest && v.running && (v.stale[opt.name] || rec.hasNotRead(opt.name, v.pid)):
+	case waits, opt.guest && v.running && (v.stale[opt.name] || rec.hasNotRead(opt.name, v.pid)):
 		if opt.same(now) {
 			x.Is = "" // what the guest has is not known
 		}
-		x.Effect, x.Waits, x.Note = EffectReboot, true, "it is set and waits for the VM to boot"
+		x.Effect, x.Waits, x.Note = EffectReboot, true, waitsForBoot
 	default:
 		return
 	}
 	p.add(x)
+}
+
+// takesNow tells whether a VM takes a setting at once that waits for its start.
+func (v *vm) takesNow(opt option, effect Effect) bool {
+	if _, is := index(opt.name, "net"); is && v.running {
+		return v.hotplug("network")
+	}
+	return !v.running || opt.guest || effect == EffectLive
+}
+
+// hotplug tells whether devices of a kind come and go while the VM runs.
+func (v *vm) hotplug(kind string) bool {
+	switch list := v.now["hotplug"]; list {
+	case "", "1":
+		return true // Proxmox's default: network, disk, usb
+	case "0":
+		return false
+	default:
+		return slices.Contains(strings.Split(list, ","), kind)
+	}
 }
 
 // disk compares a disk. What would cost its content is only said.
@@ -102,6 +126,16 @@ func (p *plan) disk(v *vm, disk Disk, boot bool, rec Record) {
 			x.Effect, x.Note = EffectRecreate, "the disk with the system is not attached any more"
 		} else {
 			p.set[disk.Slot] = disk.create()
+		}
+		p.add(x)
+		return
+	}
+	if v.now[disk.Slot] == "" { // it was made, and is to be plugged in
+		x := Difference{Object: disk.Slot, Want: want, Effect: v.takes(hotplugs(disk.Slot))}
+		if x.Effect == EffectLive && (!v.running || v.hotplug("disk")) {
+			p.set[disk.Slot] = text
+		} else {
+			x.Effect, x.Waits, x.Note = EffectReboot, true, waitsForBoot
 		}
 		p.add(x)
 		return
@@ -148,7 +182,7 @@ func (p *plan) flags(v *vm, disk Disk, next props) {
 			}
 			p.set[disk.Slot] = changed.print("file")
 		case off(now[name]) != off(want[name]):
-			x.Effect, x.Waits, x.Note = EffectReboot, true, "it is set and waits for the VM to boot"
+			x.Effect, x.Waits, x.Note = EffectReboot, true, waitsForBoot
 		default:
 			continue
 		}
@@ -169,8 +203,13 @@ func (p *plan) drive(v *vm, slot, storage, create string) {
 	is, _, _ := strings.Cut(v.next[slot], ":")
 	cloudinit := strings.HasSuffix(create, ":cloudinit")
 	if is == storage && (!cloudinit || strings.Contains(v.next[slot], "cloudinit")) {
-		if v.now[slot] == "" {
-			p.add(Difference{Object: slot, Want: storage, Effect: EffectReboot, Waits: true, Note: "it is set and waits for the VM to boot"})
+		switch {
+		case v.now[slot] != "":
+		case v.running:
+			p.add(Difference{Object: slot, Want: storage, Effect: EffectReboot, Waits: true, Note: waitsForBoot})
+		default:
+			p.set[slot] = v.next[slot]
+			p.add(Difference{Object: slot, Want: storage, Effect: EffectLive})
 		}
 		return
 	}

@@ -11,25 +11,7 @@ import (
 
 // apply puts a change into the configuration. It returns the cards that have to be connected anew.
 func (v *vm) apply(c change, s *Server) ([]string, error) {
-	for _, opt := range c.revert {
-		delete(v.Pending, opt)
-		delete(v.Dropped, opt)
-	}
-	for _, opt := range c.drop {
-		delete(v.Pending, opt)
-		if v.Config[opt] != "" {
-			v.Dropped[opt] = true
-		}
-		v.unorder(opt)
-	}
-	for opt, value := range c.set {
-		delete(v.Dropped, opt)
-		if value = normal(opt, value); value != v.Config[opt] {
-			v.Pending[opt] = value
-		} else {
-			delete(v.Pending, opt)
-		}
-	}
+	v.note(c, s)
 	var replug []string
 	for _, opt := range slices.Sorted(maps.Keys(v.Dropped)) {
 		if v.Run == nil || v.live(opt, "") {
@@ -54,6 +36,37 @@ func (v *vm) apply(c change, s *Server) ([]string, error) {
 		v.regenerate()
 	}
 	return replug, nil
+}
+
+// note writes down what a change wants, before anything of it is done.
+func (v *vm) note(c change, s *Server) {
+	for _, opt := range c.revert {
+		delete(v.Pending, opt)
+		delete(v.Dropped, opt)
+	}
+	// A disk that was noted before, and never plugged in, is kept as one that nothing uses.
+	replaced := func(opt, by string) {
+		if was := v.Pending[opt]; isDrive(opt) && was != "" && by != was {
+			v.unused(mustDrive(opt, was), s)
+		}
+	}
+	for _, opt := range c.drop {
+		replaced(opt, "")
+		delete(v.Pending, opt)
+		if v.Config[opt] != "" {
+			v.Dropped[opt] = true
+		}
+		v.unorder(opt)
+	}
+	for opt, value := range c.set {
+		delete(v.Dropped, opt)
+		replaced(opt, value)
+		if value = normal(opt, value); value != v.Config[opt] {
+			v.Pending[opt] = value
+		} else {
+			delete(v.Pending, opt)
+		}
+	}
 }
 
 // unorder takes a device out of the boot order.

@@ -143,8 +143,9 @@ func checkBoot(c change, merged map[string]string) error {
 	return nil
 }
 
-// change makes the disks and then changes the configuration in one go: at once what can be
-// changed now, the rest waits for the next start.
+// change makes the disks and then changes the configuration: at once what can be changed now, the rest waits for
+// the next start. Proxmox notes one option after the other, in no order, before anything of it is done: what had
+// been noted when it fails waits for the next start too. Here that is everything but the disk that failed.
 func (j *job) change(r *request, c change) error {
 	vmid := r.vmid()
 	if err := j.lockVM(vmid); err != nil {
@@ -160,17 +161,15 @@ func (j *job) change(r *request, c change) error {
 	if err != nil {
 		return err
 	}
-	var made []string
-	disks, err := j.makeDisks(vmid, c.set, "", &made)
-	if err == nil {
-		err = j.step("configure", 0)
-	}
-	if err != nil {
-		j.drop(made)
-		return err
-	}
 	j.logf("update VM %d: %s", vmid, strings.Join(slices.Sorted(maps.Keys(c.set)), " "))
-	maps.Copy(c.set, disks)
+	failed := j.makeEach(vmid, c)
+	if failed == nil {
+		failed = j.step("configure", 0)
+	}
+	if failed != nil {
+		_ = j.with(func() error { v.note(c, j.s); return nil })
+		return failed
+	}
 	var replug []string
 	err = j.with(func() (err error) {
 		replug, err = v.apply(c, j.s)
@@ -180,4 +179,23 @@ func (j *job) change(r *request, c change) error {
 		return err
 	}
 	return j.replug(v, replug)
+}
+
+// makeEach makes the disks of a change, each by itself, and puts what was made in place of what was asked for. The one
+// that fails leaves nothing, and neither it nor those after it are changed.
+func (j *job) makeEach(vmid int, c change) (failed error) {
+	for _, opt := range drives(c.set) {
+		var made []string
+		disk := map[string]string(nil)
+		if failed == nil {
+			disk, failed = j.makeDisks(vmid, map[string]string{opt: c.set[opt]}, "", &made)
+		}
+		if failed != nil {
+			j.drop(made)
+			delete(c.set, opt)
+			continue
+		}
+		c.set[opt] = disk[opt]
+	}
+	return failed
 }
