@@ -60,22 +60,28 @@ type answer[T any] interface {
 	Status() string
 }
 
-// show makes one call and writes the object that it is answered with, for a person
-// as table says.
-func show[T any, A answer[T]](ctx context.Context, a *app, call func(context.Context, *client.Connection) (A, error), table func(T) string) error {
+// fetch makes one call and returns the object that it is answered with, and the answer as it came.
+func fetch[T any, A answer[T]](ctx context.Context, a *app, call func(context.Context, *client.Connection) (A, error)) (*T, []byte, error) {
 	c, err := a.connect()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	ctx, cancel := a.limited(ctx)
 	defer cancel()
 	r, err := call(ctx, c)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	object, err := need(r.GetJSON200(), r.Status())
+	return object, r.GetBody(), err
+}
+
+// show makes one call and writes the object that it is answered with, for a person
+// as table says.
+func show[T any, A answer[T]](ctx context.Context, a *app, call func(context.Context, *client.Connection) (A, error), table func(T) string) error {
+	object, body, err := fetch(ctx, a, call)
 	if err != nil {
 		return err
 	}
-	return a.emitBody(r.GetBody(), func() string { return table(*object) })
+	return a.emitBody(body, func() string { return table(*object) })
 }

@@ -46,18 +46,9 @@ says how to go away from waddle, and back.`,
 }
 
 func (a *app) exported(ctx context.Context) (*client.Export, []byte, error) {
-	c, err := a.connect()
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	r, err := c.GetExportOpenTofuWithResponse(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	e, err := need(r.JSON200, r.Status())
-	return e, r.Body, err
+	return fetch(ctx, a, func(ctx context.Context, c *client.Connection) (*client.GetExportOpenTofuResponse, error) {
+		return c.GetExportOpenTofuWithResponse(ctx)
+	})
 }
 
 // oneAfterTheOther is a configuration as well: HCL's files are read as one.

@@ -39,32 +39,20 @@ func newImageLs(a *app) *cobra.Command {
 var platformImages = []string{"debian\tthe Teleport VM's", "talos\tthe nodes'"}
 
 func newImagePull(a *app) *cobra.Command {
-	var k consent
-	c := &cobra.Command{
+	return does(a, &cobra.Command{
 		Use: "pull debian|talos", Short: "Fetch an image of the platform",
 		Long: `Fetches the image that the platform document names for the Teleport VM (debian) or the nodes
 (talos), resumes what was interrupted, and verifies it. What is there and right stays.`,
 		Example:           "  waddle image pull talos",
-		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.FixedCompletions(platformImages, cobra.ShellCompDirectiveNoFileComp),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostImagePullWithResponse(ctx, args[0], &client.PostImagePullParams{IdempotencyKey: &key})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot fetch the image %s: %w", args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
-	}
-	detachFlag(c, &k)
-	return c
+	}, &deed{do: "fetch the image %[1]s"},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.PostImagePullResponse, error) {
+			return c.PostImagePullWithResponse(ctx, args[0], &client.PostImagePullParams{IdempotencyKey: key})
+		})
 }
 
 func newImagePrune(a *app) *cobra.Command {
-	var k consent
-	var all bool
-	var forget string
+	var body client.ImagePruneRequest
 	c := &cobra.Command{
 		Use: "prune", Short: "Remove images that are not needed",
 		Long: `Removes the images that waddle brought, except the two that the platform document names, or
@@ -73,30 +61,21 @@ with --all these too. An image of which a VM is being made stays, and what other
 With --forget that image alone is removed, and the checksum of its first download with it: for a
 Talos image that the factory made anew, when you trust it.`,
 		Example: "  waddle image prune\n  waddle image prune --forget talos-v1.12.4-nocloud-amd64-dc7b152cb3ea.qcow2",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if all && forget != "" {
-				return usagef("ask for one after the other", "--all removes what is not needed, --forget one image")
-			}
-			question := "Remove images that are not needed?"
-			if forget != "" {
-				question = fmt.Sprintf("Forget the image %s, its checksum included? What is downloaded next is taken for it.", forget)
-			}
-			if err := a.agreeTo(cmd.Context(), k, question); err != nil {
-				return err
-			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostImagePruneWithResponse(ctx, &client.PostImagePruneParams{IdempotencyKey: &key}, client.ImagePruneRequest{All: all, Forget: forget})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot remove images: %w", err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
+		Args:    cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	c.Flags().BoolVar(&all, "all", false, "the platform's own too")
-	c.Flags().StringVar(&forget, "forget", "", "this image alone, and its checksum")
-	yesFlag(c, &k)
-	detachFlag(c, &k)
-	return c
+	c.Flags().BoolVar(&body.All, "all", false, "the platform's own too")
+	c.Flags().StringVar(&body.Forget, "forget", "", "this image alone, and its checksum")
+	d := &deed{do: "remove images", ask: "Remove images that are not needed?"}
+	d.first = func() error {
+		switch {
+		case body.All && body.Forget != "":
+			return usagef("ask for one after the other", "--all removes what is not needed, --forget one image")
+		case body.Forget != "":
+			d.ask = fmt.Sprintf("Forget the image %s, its checksum included? What is downloaded next is taken for it.", body.Forget)
+		}
+		return nil
+	}
+	return does(a, c, d, func(ctx context.Context, c *client.Connection, _ []string, key *string) (*client.PostImagePruneResponse, error) {
+		return c.PostImagePruneWithResponse(ctx, &client.PostImagePruneParams{IdempotencyKey: key}, body)
+	})
 }

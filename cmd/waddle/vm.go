@@ -41,15 +41,14 @@ are not there. Nothing is changed.`,
 }
 
 // vmDetail asks for one VM.
-func (a *app) vmDetail(ctx context.Context, c *client.Connection, name string) (*client.VMDetail, []byte, error) {
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	r, err := c.GetVMWithResponse(ctx, name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot look at VM %s: %w", name, err)
-	}
-	d, err := need(r.JSON200, r.Status())
-	return d, r.Body, err
+func (a *app) vmDetail(ctx context.Context, name string) (*client.VMDetail, []byte, error) {
+	return fetch(ctx, a, func(ctx context.Context, c *client.Connection) (*client.GetVMResponse, error) {
+		r, err := c.GetVMWithResponse(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot look at VM %s: %w", name, err)
+		}
+		return r, nil
+	})
 }
 
 func newVMShow(a *app) *cobra.Command {
@@ -61,11 +60,7 @@ addresses that its guest agent tells. Nothing is changed.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeVMs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			d, raw, err := a.vmDetail(cmd.Context(), c, args[0])
+			d, raw, err := a.vmDetail(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -84,11 +79,7 @@ ssh -L 8006:127.0.0.1:8006 HOST, or the name that Teleport publishes it under.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeVMs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			d, _, err := a.vmDetail(cmd.Context(), c, args[0])
+			d, _, err := a.vmDetail(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}

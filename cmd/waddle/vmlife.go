@@ -11,10 +11,6 @@ import (
 	"github.com/waddle-social/waddle/internal/problem"
 )
 
-func yesFlag(c *cobra.Command, k *consent) {
-	c.Flags().BoolVarP(&k.yes, "yes", "y", false, "do not ask; needed where there is no terminal")
-}
-
 // agreeTo asks unless --yes was given.
 func (a *app) agreeTo(ctx context.Context, k consent, question string) error {
 	if err := a.checkYes(k); err != nil || k.yes {
@@ -31,58 +27,28 @@ func (a *app) agreeTo(ctx context.Context, k consent, question string) error {
 }
 
 func newVMRecreate(a *app) *cobra.Command {
-	var k consent
-	c := &cobra.Command{
+	return does(a, &cobra.Command{
 		Use: "recreate VM", Short: "Make a virtual machine anew; its disks are lost",
 		Long: `Deletes a VM of the platform, if it is there, and makes it as the platform document says now,
 of the image that it names now. What is on its disks is lost. Refused for a node that etcd's
 majority stands on.`,
-		Example:           "  waddle vm recreate teleport",
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeVMs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.agreeTo(cmd.Context(), k, fmt.Sprintf("Make VM %s anew? All that is on its disks is lost.", args[0])); err != nil {
-				return err
-			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostVMRecreateWithResponse(ctx, args[0], &client.PostVMRecreateParams{IdempotencyKey: &key}, client.VMRecreateRequest{Confirm: args[0]})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot make VM %s anew: %w", args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
-	}
-	yesFlag(c, &k)
-	detachFlag(c, &k)
-	return c
+		Example: "  waddle vm recreate teleport",
+	}, &deed{do: "make VM %[1]s anew", ask: "Make VM %[1]s anew? All that is on its disks is lost."},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.PostVMRecreateResponse, error) {
+			return c.PostVMRecreateWithResponse(ctx, args[0], &client.PostVMRecreateParams{IdempotencyKey: key}, client.VMRecreateRequest{Confirm: args[0]})
+		})
 }
 
 func newVMDelete(a *app) *cobra.Command {
-	var k consent
-	c := &cobra.Command{
+	return does(a, &cobra.Command{
 		Use: "delete VM", Short: "Delete a virtual machine with its disks",
 		Long: `Deletes a VM that waddle made or adopted, with all its disks. It is not made again before waddle
 vm recreate. Refused for a node that etcd's majority stands on.`,
-		Example:           "  waddle vm delete waddle-cp-3",
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeVMs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.agreeTo(cmd.Context(), k, fmt.Sprintf("Delete VM %s? All that is on its disks is lost.", args[0])); err != nil {
-				return err
-			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.DeleteVMWithResponse(ctx, args[0], &client.DeleteVMParams{Confirm: args[0], IdempotencyKey: &key})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot delete VM %s: %w", args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
-	}
-	yesFlag(c, &k)
-	detachFlag(c, &k)
-	return c
+		Example: "  waddle vm delete waddle-cp-3",
+	}, &deed{do: "delete VM %[1]s", ask: "Delete VM %[1]s? All that is on its disks is lost."},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.DeleteVMResponse, error) {
+			return c.DeleteVMWithResponse(ctx, args[0], &client.DeleteVMParams{Confirm: args[0], IdempotencyKey: key})
+		})
 }
 
 func newVMAdopt(a *app) *cobra.Command {
@@ -96,11 +62,7 @@ next apply puts right what can be put right without losing anything.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeVMs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			shown, raw, err := a.vmAdoption(cmd.Context(), c, args[0])
+			shown, raw, err := a.vmAdoption(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -112,12 +74,8 @@ next apply puts right what can be put right without losing anything.`,
 			if err := a.agreeTo(cmd.Context(), k, fmt.Sprintf("Adopt VM %s (%d)?", shown.Name, shown.ID)); err != nil {
 				return err
 			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostVMAdoptionWithResponse(ctx, args[0], &client.PostVMAdoptionParams{IdempotencyKey: &key}, client.VMAdoptRequest{Digest: shown.Digest})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot adopt VM %s: %w", args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
+			return carryOut(cmd.Context(), a, k, "adopt VM "+args[0], func(ctx context.Context, c *client.Connection, key *string) (*client.PostVMAdoptionResponse, error) {
+				return c.PostVMAdoptionWithResponse(ctx, args[0], &client.PostVMAdoptionParams{IdempotencyKey: key}, client.VMAdoptRequest{Digest: shown.Digest})
 			})
 		},
 	}
@@ -126,13 +84,12 @@ next apply puts right what can be put right without losing anything.`,
 	return c
 }
 
-func (a *app) vmAdoption(ctx context.Context, c *client.Connection, name string) (*client.VMAdoption, []byte, error) {
-	ctx, cancel := a.limited(ctx)
-	defer cancel()
-	r, err := c.GetVMAdoptionWithResponse(ctx, name)
-	if err != nil {
-		return nil, nil, fmt.Errorf("cannot look at VM %s to adopt it: %w", name, err)
-	}
-	d, err := need(r.JSON200, r.Status())
-	return d, r.Body, err
+func (a *app) vmAdoption(ctx context.Context, name string) (*client.VMAdoption, []byte, error) {
+	return fetch(ctx, a, func(ctx context.Context, c *client.Connection) (*client.GetVMAdoptionResponse, error) {
+		r, err := c.GetVMAdoptionWithResponse(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot look at VM %s to adopt it: %w", name, err)
+		}
+		return r, nil
+	})
 }

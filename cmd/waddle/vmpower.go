@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,51 +46,23 @@ a boot becomes true.`,
 
 // power completes a command that changes a VM's power.
 func (a *app) power(action client.VMPowerAction, c *cobra.Command) *cobra.Command {
-	var k consent
 	var grace time.Duration
 	var force bool
-	c.Args, c.ValidArgsFunction = cobra.ExactArgs(1), a.completeVMs
-	c.RunE = func(cmd *cobra.Command, args []string) error {
-		body := client.VMPowerRequest{Action: action, Force: force, GraceSeconds: int(grace / time.Second)}
-		if grace < time.Second || grace > time.Hour {
-			return usagef("say 1s to 1h", "--grace %s is out of range", grace)
-		}
-		return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-			r, err := c.PostVMPowerWithResponse(ctx, args[0], &client.PostVMPowerParams{IdempotencyKey: &key}, body)
-			if err != nil {
-				return nil, nil, "", fmt.Errorf("cannot %s VM %s: %w", action, args[0], err)
-			}
-			return r.JSON200, r.JSON202, r.Status(), nil
-		})
-	}
 	c.Flags().DurationVar(&grace, "grace", time.Minute, "how long the guest may take to shut down")
 	if action == client.VMPowerActionShutdown {
 		c.Flags().BoolVar(&force, "force", false, "stop a guest that does not shut down in time")
 	} else if action != client.VMPowerActionReboot {
 		_ = c.Flags().MarkHidden("grace")
 	}
-	detachFlag(c, &k)
-	return c
-}
-
-func detachFlag(c *cobra.Command, k *consent) {
-	c.Flags().BoolVar(&k.detach, "detach", false, "start it and return at once")
-}
-
-// vmStarter starts an operation over a VM or an image.
-type vmStarter func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error)
-
-// actVM starts an operation and watches it.
-func (a *app) actVM(ctx context.Context, k consent, start vmStarter) error {
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	return a.launch(ctx, c, k, func(ctx context.Context, c *client.Connection, _ consent, key string) (*client.Operation, error) {
-		ended, running, status, err := start(ctx, c, key)
-		if err != nil {
-			return nil, err
+	inRange := func() error {
+		if grace < time.Second || grace > time.Hour {
+			return usagef("say 1s to 1h", "--grace %s is out of range", grace)
 		}
-		return either(ended, running, status)
-	})
+		return nil
+	}
+	return does(a, c, &deed{do: string(action) + " VM %[1]s", first: inRange},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.PostVMPowerResponse, error) {
+			body := client.VMPowerRequest{Action: action, Force: force, GraceSeconds: int(grace / time.Second)}
+			return c.PostVMPowerWithResponse(ctx, args[0], &client.PostVMPowerParams{IdempotencyKey: key}, body)
+		})
 }

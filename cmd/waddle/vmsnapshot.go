@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,11 +25,7 @@ func newVMSnapshotLs(a *app) *cobra.Command {
 		Long: "Lists the snapshots of a VM, oldest first. Nothing is changed.", Example: "  waddle vm snapshot ls teleport",
 		Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeVMs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			d, _, err := a.vmDetail(cmd.Context(), c, args[0])
+			d, _, err := a.vmDetail(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -40,32 +35,23 @@ func newVMSnapshotLs(a *app) *cobra.Command {
 }
 
 func newVMSnapshotCreate(a *app) *cobra.Command {
-	var k consent
 	var body client.VMSnapshotRequest
 	c := &cobra.Command{
 		Use: "create VM NAME", Short: "Take a snapshot",
 		Long:    "Takes a snapshot of a VM's disks, and with --memory of its memory too.",
 		Example: "  waddle vm snapshot create teleport before-upgrade --description 'before v18'",
-		Args:    cobra.ExactArgs(2), ValidArgsFunction: a.completeVMs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body.Name = args[1]
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostVMSnapshotWithResponse(ctx, args[0], &client.PostVMSnapshotParams{IdempotencyKey: &key}, body)
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot take snapshot %s of VM %s: %w", args[1], args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
+		Args:    cobra.ExactArgs(2),
 	}
 	c.Flags().StringVar(&body.Description, "description", "", "what there is to say of it")
 	c.Flags().BoolVar(&body.Memory, "memory", false, "keep the guest's memory too")
-	detachFlag(c, &k)
-	return c
+	return does(a, c, &deed{do: "take snapshot %[2]s of VM %[1]s"},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.PostVMSnapshotResponse, error) {
+			body.Name = args[1]
+			return c.PostVMSnapshotWithResponse(ctx, args[0], &client.PostVMSnapshotParams{IdempotencyKey: key}, body)
+		})
 }
 
 func newVMSnapshotRollback(a *app) *cobra.Command {
-	var k consent
 	var body client.VMRollbackRequest
 	c := &cobra.Command{
 		Use: "rollback VM NAME", Short: "Take a virtual machine back to a snapshot",
@@ -73,47 +59,23 @@ func newVMSnapshotRollback(a *app) *cobra.Command {
 can be gone back to. A VM whose snapshot has no memory is off afterwards, or started with --start.`,
 		Example: "  waddle vm snapshot rollback teleport before-upgrade --start",
 		Args:    cobra.ExactArgs(2), ValidArgsFunction: a.completeVMSnapshots,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.agreeTo(cmd.Context(), k, fmt.Sprintf("Take VM %s back to %s? What was written since is lost.", args[0], args[1])); err != nil {
-				return err
-			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.PostVMRollbackWithResponse(ctx, args[0], args[1], &client.PostVMRollbackParams{IdempotencyKey: &key}, body)
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot take VM %s back to %s: %w", args[0], args[1], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
 	}
 	c.Flags().BoolVar(&body.Start, "start", false, "start it afterwards")
-	yesFlag(c, &k)
-	detachFlag(c, &k)
-	return c
+	return does(a, c, &deed{do: "take VM %[1]s back to %[2]s", ask: "Take VM %[1]s back to %[2]s? What was written since is lost."},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.PostVMRollbackResponse, error) {
+			return c.PostVMRollbackWithResponse(ctx, args[0], args[1], &client.PostVMRollbackParams{IdempotencyKey: key}, body)
+		})
 }
 
 func newVMSnapshotRm(a *app) *cobra.Command {
-	var k consent
-	c := &cobra.Command{
+	return does(a, &cobra.Command{
 		Use: "rm VM NAME", Short: "Delete a snapshot",
 		Long: "Deletes a snapshot of a VM. One that is gone is no error.", Example: "  waddle vm snapshot rm teleport before-upgrade",
 		Args: cobra.ExactArgs(2), ValidArgsFunction: a.completeVMSnapshots,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := a.agreeTo(cmd.Context(), k, fmt.Sprintf("Delete snapshot %s of VM %s?", args[1], args[0])); err != nil {
-				return err
-			}
-			return a.actVM(cmd.Context(), k, func(ctx context.Context, c *client.Connection, key string) (ended, running *client.Operation, status string, err error) {
-				r, err := c.DeleteVMSnapshotWithResponse(ctx, args[0], args[1], &client.DeleteVMSnapshotParams{IdempotencyKey: &key})
-				if err != nil {
-					return nil, nil, "", fmt.Errorf("cannot delete snapshot %s of VM %s: %w", args[1], args[0], err)
-				}
-				return r.JSON200, r.JSON202, r.Status(), nil
-			})
-		},
-	}
-	yesFlag(c, &k)
-	detachFlag(c, &k)
-	return c
+	}, &deed{do: "delete snapshot %[2]s of VM %[1]s", ask: "Delete snapshot %[2]s of VM %[1]s?"},
+		func(ctx context.Context, c *client.Connection, args []string, key *string) (*client.DeleteVMSnapshotResponse, error) {
+			return c.DeleteVMSnapshotWithResponse(ctx, args[0], args[1], &client.DeleteVMSnapshotParams{IdempotencyKey: key})
+		})
 }
 
 func (a *app) completeVMSnapshots(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
