@@ -33,6 +33,8 @@ func machine(w *body, node string, s vms.Spec) {
 	w.text("scsi_hardware", cmp.Or(s.SCSI, "virtio-scsi-single"))
 	w.yes("on_boot", s.OnBoot)
 	w.yes("started", !s.Off)
+	// Else the provider boots the VM again, or switches it off, for some of what it changes, without a word in the plan.
+	w.yes("reboot_after_update", false)
 	boot := s.Boot
 	if len(boot) == 0 && len(s.Disks) > 0 {
 		boot = []string{slot(s, 0)}
@@ -88,9 +90,14 @@ func disk(w *body, s vms.Spec, i int) {
 			w.text("import_from", d.Image)
 		}
 		if !d.Plain {
+			bus := strings.TrimRight(slot(s, i), "0123456789")
 			w.text("discard", "on")
-			w.yes("ssd", true)
-			w.yes("iothread", true)
+			if bus != "virtio" { // which has no such flag
+				w.yes("ssd", true)
+			}
+			if bus == "virtio" || bus == "scsi" {
+				w.yes("iothread", true)
+			}
 		}
 	})
 }

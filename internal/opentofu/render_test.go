@@ -45,7 +45,7 @@ func platform() []vms.Spec {
 func odd() vms.Spec {
 	return vms.Spec{
 		Name: "9-odd.example", ID: 999, Cores: 1, Memory: 512, Balloon: 256, CPU: "x86-64-v2-AES", Machine: "pc", BIOS: "seabios", OSType: "l26", SCSI: "virtio-scsi-pci",
-		Disks: []vms.Disk{{Slot: "scsi0", Storage: "a", Size: 1, Plain: true}, {Storage: "b", Size: 2}},
+		Disks: []vms.Disk{{Slot: "scsi0", Storage: "a", Size: 1, Plain: true}, {Storage: "b", Size: 2}, {Slot: "virtio3", Storage: "b", Size: 3}, {Slot: "sata1", Storage: "b", Size: 4}},
 		NICs:  []vms.NIC{{Bridge: "vmbr9", MAC: "BC:24:11:00:00:01", Model: "e1000", VLAN: 7, MTU: 1400}},
 		Boot:  []string{"scsi1", "net0"}, Tags: []string{"zebra", "ape", "waddle"}, Off: true, Startup: &vms.Startup{Order: 3, Up: 30, Down: 60},
 		Description: "tab\there, quote \" and ${not.a.template} %{nor this}\nend \\",

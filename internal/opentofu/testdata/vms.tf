@@ -1,15 +1,16 @@
 resource "proxmox_virtual_environment_vm" "teleport" {
-  name          = "teleport"
-  description   = "teleport, kept by waddled"
-  node_name     = "pve"
-  vm_id         = 102
-  tags          = ["teleport", "waddle"]
-  bios          = "seabios"
-  machine       = "q35"
-  scsi_hardware = "virtio-scsi-single"
-  on_boot       = true
-  started       = true
-  boot_order    = ["scsi0"]
+  name                = "teleport"
+  description         = "teleport, kept by waddled"
+  node_name           = "pve"
+  vm_id               = 102
+  tags                = ["teleport", "waddle"]
+  bios                = "seabios"
+  machine             = "q35"
+  scsi_hardware       = "virtio-scsi-single"
+  on_boot             = true
+  started             = true
+  reboot_after_update = false
+  boot_order          = ["scsi0"]
 
   operating_system {
     type = "l26"
@@ -74,16 +75,17 @@ resource "proxmox_virtual_environment_vm" "teleport" {
 }
 
 resource "proxmox_virtual_environment_vm" "waddle_cp_1" {
-  name          = "waddle-cp-1"
-  node_name     = "pve"
-  vm_id         = 110
-  tags          = ["talos", "waddle"]
-  bios          = "seabios"
-  machine       = "q35"
-  scsi_hardware = "virtio-scsi-single"
-  on_boot       = true
-  started       = true
-  boot_order    = ["scsi0"]
+  name                = "waddle-cp-1"
+  node_name           = "pve"
+  vm_id               = 110
+  tags                = ["talos", "waddle"]
+  bios                = "seabios"
+  machine             = "q35"
+  scsi_hardware       = "virtio-scsi-single"
+  on_boot             = true
+  started             = true
+  reboot_after_update = false
+  boot_order          = ["scsi0"]
 
   operating_system {
     type = "l26"
@@ -146,16 +148,17 @@ resource "proxmox_virtual_environment_vm" "waddle_cp_1" {
 }
 
 resource "proxmox_virtual_environment_vm" "waddle_cp_2" {
-  name          = "waddle-cp-2"
-  node_name     = "pve"
-  vm_id         = 111
-  tags          = ["talos", "waddle"]
-  bios          = "seabios"
-  machine       = "q35"
-  scsi_hardware = "virtio-scsi-single"
-  on_boot       = true
-  started       = true
-  boot_order    = ["scsi0"]
+  name                = "waddle-cp-2"
+  node_name           = "pve"
+  vm_id               = 111
+  tags                = ["talos", "waddle"]
+  bios                = "seabios"
+  machine             = "q35"
+  scsi_hardware       = "virtio-scsi-single"
+  on_boot             = true
+  started             = true
+  reboot_after_update = false
+  boot_order          = ["scsi0"]
 
   operating_system {
     type = "l26"
@@ -218,16 +221,17 @@ resource "proxmox_virtual_environment_vm" "waddle_cp_2" {
 }
 
 resource "proxmox_virtual_environment_vm" "waddle_cp_3" {
-  name          = "waddle-cp-3"
-  node_name     = "pve"
-  vm_id         = 112
-  tags          = ["talos", "waddle"]
-  bios          = "seabios"
-  machine       = "q35"
-  scsi_hardware = "virtio-scsi-single"
-  on_boot       = true
-  started       = true
-  boot_order    = ["scsi0"]
+  name                = "waddle-cp-3"
+  node_name           = "pve"
+  vm_id               = 112
+  tags                = ["talos", "waddle"]
+  bios                = "seabios"
+  machine             = "q35"
+  scsi_hardware       = "virtio-scsi-single"
+  on_boot             = true
+  started             = true
+  reboot_after_update = false
+  boot_order          = ["scsi0"]
 
   operating_system {
     type = "l26"
@@ -290,17 +294,18 @@ resource "proxmox_virtual_environment_vm" "waddle_cp_3" {
 }
 
 resource "proxmox_virtual_environment_vm" "vm_9_odd_example" {
-  name          = "9-odd.example"
-  description   = "tab\there, quote \" and $${not.a.template} %%{nor this}\nend \\"
-  node_name     = "pve"
-  vm_id         = 999
-  tags          = ["ape", "waddle", "zebra"]
-  bios          = "seabios"
-  machine       = "pc"
-  scsi_hardware = "virtio-scsi-pci"
-  on_boot       = false
-  started       = false
-  boot_order    = ["scsi1", "net0"]
+  name                = "9-odd.example"
+  description         = "tab\there, quote \" and $${not.a.template} %%{nor this}\nend \\"
+  node_name           = "pve"
+  vm_id               = 999
+  tags                = ["ape", "waddle", "zebra"]
+  bios                = "seabios"
+  machine             = "pc"
+  scsi_hardware       = "virtio-scsi-pci"
+  on_boot             = false
+  started             = false
+  reboot_after_update = false
+  boot_order          = ["scsi1", "net0"]
 
   operating_system {
     type = "l26"
@@ -335,6 +340,24 @@ resource "proxmox_virtual_environment_vm" "vm_9_odd_example" {
     discard      = "on"
     ssd          = true
     iothread     = true
+  }
+
+  disk {
+    datastore_id = "b"
+    interface    = "virtio3"
+    size         = 3
+    file_format  = "raw"
+    discard      = "on"
+    iothread     = true
+  }
+
+  disk {
+    datastore_id = "b"
+    interface    = "sata1"
+    size         = 4
+    file_format  = "raw"
+    discard      = "on"
+    ssd          = true
   }
 
   network_device {
