@@ -57,7 +57,29 @@ func (d *Driver) lookAdopt(ctx context.Context, s Spec) (Adoption, error) {
 		return Adoption{}, fail(KindExists, nil, "nothing is to be done", "it is ours")
 	}
 	p := s.compare(v, s.adopted(v), d.o.Tag)
+	if err := d.nameless(ctx, v, p); err != nil {
+		return Adoption{}, err
+	}
 	return Adoption{ID: s.ID, Name: s.Name, UUID: uuidOf(v.next), Digest: v.digest, Finding: p.found}, nil
+}
+
+// nameless notes the disks that have the VM's number and that none of its settings names: they become ours too.
+func (d *Driver) nameless(ctx context.Context, v *vm, p *plan) error {
+	disks, err := d.leftDisks(ctx, v.id)
+	if err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, value := range v.all() {
+		file, _, _ := strings.Cut(value, ",")
+		named[file] = true
+	}
+	for _, disk := range disks {
+		if !named[disk] && !strings.Contains(disk, "-state-") { // a snapshot's memory goes with the snapshot
+			p.found.Notes = append(p.found.Notes, disk+" has the VM's number and is not attached to it: a delete of the VM takes it along")
+		}
+	}
+	return nil
 }
 
 // adopted is the record of a VM that others made. What its disks came from is not
