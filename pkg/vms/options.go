@@ -33,6 +33,8 @@ type Options struct {
 	Seam func(op string) error
 	// Poll is the longest pause between two looks at a guest, default 1 s.
 	Poll time.Duration
+	// HA is how long Proxmox's HA manager may take to do what it was asked for, default 5 min.
+	HA time.Duration
 	// Retry is the pause before a read is repeated, default 500 ms; it doubles.
 	Retry time.Duration
 }
@@ -64,6 +66,7 @@ func New(o Options) (*Driver, error) {
 func (o Options) withDefaults() Options {
 	or(&o.Tag, "waddle")
 	or(&o.Poll, time.Second)
+	or(&o.HA, 5*time.Minute)
 	or(&o.Retry, 500*time.Millisecond)
 	if o.Unlock == nil {
 		o.Unlock = qmUnlock(qm)

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 const graceDefault = time.Minute // for a guest's own shutdown
@@ -46,24 +48,30 @@ func (d *Driver) withOurs(ctx context.Context, name, what string, do func(contex
 	return tried(err, "%s VM %s", what, name)
 }
 
-// Status is the state of a VM: running, stopped, paused.
-func (d *Driver) status(ctx context.Context, id int) (string, error) {
+// status is the state of a VM: running, stopped, paused; and whether Proxmox's HA manager runs it.
+func (d *Driver) status(ctx context.Context, id int) (state string, managed bool, err error) {
 	var s struct {
 		Status string `json:"status"`
 		QMP    string `json:"qmpstatus"`
+		HA     struct {
+			Managed rest.Int `json:"managed"`
+		} `json:"ha"`
 	}
 	if err := d.api.get(ctx, d.api.nodePath(d.vmPath(id, "/status/current")), &s); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if s.Status == "running" && s.QMP == "paused" {
-		return "paused", nil
+		s.Status = "paused"
 	}
-	return s.Status, nil
+	return s.Status, s.HA.Managed != 0, nil
 }
 
-func (d *Driver) power(ctx context.Context, rec Record, what string, body map[string]any) error {
+// askedHA are the tasks in which the HA manager is asked, in place of Proxmox's own.
+var askedHA = map[string]string{"start": "hastart", "stop": "hastop", "shutdown": "hastop"}
+
+func (d *Driver) power(ctx context.Context, rec Record, what, kind string, body map[string]any) error {
 	return d.run(ctx, write{
-		op: what, kind: "qm" + what, method: http.MethodPost, path: d.vmPath(rec.ID, "/status/"+what), body: body,
+		op: what, kind: kind, method: http.MethodPost, path: d.vmPath(rec.ID, "/status/"+what), body: body,
 		name: rec.Name, id: rec.ID, check: d.checked(rec),
 	})
 }
@@ -71,17 +79,48 @@ func (d *Driver) power(ctx context.Context, rec Record, what string, body map[st
 // to does a power task unless the VM is in the state that it leads to, before or
 // after: somebody may have been faster.
 func (d *Driver) to(ctx context.Context, rec Record, state, what string, body map[string]any) error {
-	if is, err := d.status(ctx, rec.ID); err != nil || is == state {
+	is, managed, err := d.status(ctx, rec.ID)
+	if err != nil || is == state {
 		return err
 	}
-	err := d.power(ctx, rec, what, body)
+	kind := "qm" + what
+	if managed {
+		kind = askedHA[what]
+	}
+	err = d.power(ctx, rec, what, kind, body)
+	if err == nil && managed {
+		return d.awaitHA(ctx, rec, state)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if is, lookErr := d.status(ctx, rec.ID); lookErr == nil && is == state {
+	if is, _, lookErr := d.status(ctx, rec.ID); lookErr == nil && is == state {
 		return nil
 	}
 	return err
+}
+
+// awaitHA waits until the HA manager has done what it was asked for: the task says only that it was asked. Its
+// own word for a VM that it cannot bring there is in its status alone.
+func (d *Driver) awaitHA(ctx context.Context, rec Record, state string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, d.o.HA, fail(KindState, nil, "look at what the HA manager says, on the node: ha-manager status",
+		"the HA manager runs VM %d, was asked, and has not brought it to %s within %s", rec.ID, state, d.o.HA))
+	defer cancel()
+	for {
+		is, _, err := d.status(ctx, rec.ID)
+		if err == nil && is == state {
+			return nil
+		}
+		if err == nil {
+			err = sleep(ctx, d.o.Poll)
+		}
+		if late, is := context.Cause(ctx).(*Error); is {
+			return late
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 func (d *Driver) start(ctx context.Context, rec Record) error {
@@ -93,7 +132,7 @@ func (d *Driver) stop(ctx context.Context, rec Record) error {
 }
 
 func (d *Driver) shutdown(ctx context.Context, rec Record, grace time.Duration, force bool) error {
-	is, err := d.status(ctx, rec.ID)
+	is, _, err := d.status(ctx, rec.ID)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@
 //
 // # What is not modelled
 //
-// More than one node, migration (PutOther makes numbers that guests elsewhere have), HA, replication, backup and restore, containers, groups,
+// More than one node, migration (PutOther makes numbers that guests elsewhere have), HA beyond its being asked (SetHA), replication, backup and restore, containers, groups,
 // realms beside pam and pve, two-factor authentication, the firewall, Ceph, LVM, NFS, changes
 // of the node's network, suspend to disk, moving disks between VMs, the traffic of consoles
 // (their calls hand out a ticket and nothing listens), the content of disks, PCI mappings,

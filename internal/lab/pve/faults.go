@@ -61,6 +61,8 @@ func Steps() map[string][]string {
 		"download":      {"worker", "download", "checksum", "rename", "end"},
 		"imgcopy":       {"worker", "copy", "checksum", "end"},
 		"imgdel":        {"worker", "destroy", "end"},
+		"hastart":       {"worker", "end"},
+		"hastop":        {"worker", "end"},
 		"vncproxy":      {"worker", "connect", "end"},
 	}
 }

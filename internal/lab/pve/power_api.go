@@ -18,6 +18,9 @@ func (s *Server) powerTask(r *request, kind string, check func(*vm) error, work 
 	if err := check(v); err != nil {
 		return nil, err
 	}
+	if what, asked := map[string]string{"qmstart": "start", "qmstop": "stop", "qmshutdown": "stop"}[kind]; asked && v.HA {
+		return r.askHA(what, kind, v, work)
+	}
 	return r.powerTask(kind, v, work)
 }
 
@@ -191,7 +194,7 @@ func (s *Server) current(r *request) (any, error) {
 		return nil, err
 	}
 	m := s.state(v)
-	m["ha"] = map[string]int{"managed": 0}
+	m["ha"] = map[string]int{"managed": b2i(v.HA)}
 	m["qmpstatus"] = "stopped"
 	if v.Run != nil {
 		m["qmpstatus"], m["running-machine"], m["running-qemu"] = "running", "pc-q35-10.0+pve0", "10.0.2"

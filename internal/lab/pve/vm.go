@@ -24,7 +24,8 @@ type vm struct {
 	Drive     map[string]string    `json:"drive"`   // the options that the cloud-init drive was made of
 	Snapshots map[string]*snapshot `json:"snapshots"`
 	Parent    string               `json:"parent"` // the snapshot that the current state comes from
-	Run       *run                 `json:"run"`    // nil while stopped
+	HA        bool                 `json:"ha,omitempty"`
+	Run       *run                 `json:"run"` // nil while stopped
 }
 
 type run struct {
