@@ -70,7 +70,7 @@ func (d *Driver) status(ctx context.Context, id int) (state string, managed bool
 var askedHA = map[string]string{"start": "hastart", "stop": "hastop", "shutdown": "hastop"}
 
 func (d *Driver) power(ctx context.Context, rec Record, what, kind string, body map[string]any) error {
-	return d.run(ctx, write{
+	return d.runBusy(ctx, write{
 		op: what, kind: kind, method: http.MethodPost, path: d.vmPath(rec.ID, "/status/"+what), body: body,
 		name: rec.Name, id: rec.ID, check: d.checked(rec),
 	})

@@ -23,7 +23,11 @@ func (j *job) lock(path string) (unlock func(), err error) {
 	select {
 	case file <- struct{}{}:
 	case <-wait.C:
-		return nil, fmt.Errorf("can't lock file '%s' - got timeout", path)
+		select { // on a slow machine the time may be over before a lock that is free was looked at
+		case file <- struct{}{}:
+		default:
+			return nil, fmt.Errorf("can't lock file '%s' - got timeout", path)
+		}
 	case <-j.ctx.Done():
 		return nil, errStopped
 	}
