@@ -10,7 +10,7 @@ import (
 
 func statusOf(s storage.Status) api.StorageStatus {
 	faults := append([]string{}, s.Faults...)
-	if !s.Present {
+	if !s.Present && s.Pool.Health != "" && !s.Pool.Suspended() {
 		faults = append(faults, fmt.Sprintf("the dataset %s is not there: waddle apply --through 1", s.Dataset))
 	}
 	return api.StorageStatus{

@@ -69,7 +69,7 @@ func (b *Backend) lookRepair(ctx context.Context) (engine.Result, error) {
 }
 
 func (b *Backend) applyRepair(ctx context.Context, run *engine.Run) error {
-	done, err := b.repair(ctx, told(run))
+	_, done, err := b.repair(ctx, told(run))
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (b *Backend) applyAdopt(ctx context.Context, run *engine.Run) error {
 	for _, f := range begun {
 		names = append(names, f.Object)
 	}
-	done, err := b.repair(ctx, told(run), names...)
+	_, done, err := b.repair(ctx, told(run), names...)
 	if err != nil {
 		return err
 	}

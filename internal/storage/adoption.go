@@ -42,6 +42,10 @@ func (b *Backend) Adoption(ctx context.Context) (Adoption, error) {
 		return Adoption{}, err
 	}
 	a := Adoption{Volumes: []Candidate{}, Restore: b.restoreAtBoot()}
+	known, err := b.contexts(ctx, w)
+	if err != nil {
+		return Adoption{}, err
+	}
 	for _, e := range w.entries {
 		if !older(e, w) {
 			continue
@@ -60,6 +64,9 @@ func (b *Backend) Adoption(ctx context.Context) (Adoption, error) {
 		changes, err := b.iscsi.Look(ctx, want)
 		if err != nil {
 			c.Problem = err.Error()
+		}
+		if elsewhere := b.elsewhere(known[e.info.Name], c.IQN); elsewhere != "" {
+			c.Problem = elsewhere
 		}
 		if other := w.holder(e); other != nil {
 			c.Problem = "volume " + other.info.Name.String() + " has the same target name"
@@ -150,7 +157,7 @@ func (b *Backend) adopt(ctx context.Context, wanted []Candidate, p progress) ([]
 	if err != nil {
 		return done, err
 	}
-	repaired, err := b.mend(ctx, w, p)
+	_, repaired, err := b.mend(ctx, w, p)
 	for i, c := range wanted {
 		for _, r := range repaired {
 			if r.Object == "target "+c.IQN && done[i].Err == nil {
@@ -258,8 +265,8 @@ func (b *Backend) destination(e *entry, w *world) (zfs.Volume, error) {
 	if older(e, w) {
 		return refuse("take it over first: waddle storage adopt", "it is an older host's")
 	}
-	if e.clash != nil {
-		return refuse("delete one of the two, or copy it to another name", "volume %s has the target name %s too", e.clash.info.Name, e.asset)
+	if other := w.holder(e); other != nil {
+		return refuse("delete one of the two, or copy it to another name", "volume %s has the target name %s too", other.info.Name, e.asset)
 	}
 	to, err := b.newName(e.info.Name.Base())
 	if err != nil {

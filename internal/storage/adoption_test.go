@@ -286,3 +286,43 @@ func TestAPrivateVolumeStaysPrivateWhereItIsMoved(t *testing.T) {
 	}
 	nothingLeft(t, b)
 }
+
+// TestAVolumeThatNodesLookForElsewhereIsNotTakenOver: its PersistentVolume names
+// target and portal for good, and the take-over would leave neither.
+func TestAVolumeThatNodesLookForElsewhereIsNotTakenOver(t *testing.T) {
+	context := func(portal, portals, iqn string) string {
+		return contextProperty + `={"node_attach_driver":"iscsi","portal":"` + portal + `","portals":"` + portals + `","interface":"","iqn":"` + iqn + `","lun":0}`
+	}
+	for _, row := range []struct{ name, property, problem string }{
+		{"another portal", context("192.0.2.7:3260", "", base+":pvc-1"), "names portal 192.0.2.7:3260"},
+		{"another target", context("10.10.0.1:3260", "", "iqn.2019-01.com.example:pvc-1"), "names target iqn.2019-01.com.example:pvc-1"},
+		{"ours", context("10.10.0.1:3260", "", base+":pvc-1"), ""},
+		{"ours without its port", context("10.10.0.1", "", base+":pvc-1"), ""},
+		{"ours among several", context("192.0.2.7:3260", "192.0.2.8:3260, 10.10.0.1:3260", base+":pvc-1"), ""},
+		{"a portal with a name", context("storage.example:3260", "", base+":pvc-1"), ""},
+		{"no context at all", nameProperty + "=pvc-1", ""},
+		{"rubbish", contextProperty + "={{{", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := newHost(t)
+			b := h.ready()
+			h.zvol(b, root+"/pvc-1", append(slices.Clone(driverMade), row.property)...)
+			before := h.state()
+			done, err := b.Adopt(t.Context())
+			must(t, err)
+			if row.problem == "" {
+				if done.Volumes[0].Err != nil {
+					t.Fatalf("%+v", done.Volumes)
+				}
+				nothingLeft(t, b)
+				return
+			}
+			if err := done.Volumes[0].Err; err == nil || !strings.Contains(err.Error(), row.problem) || !strings.Contains(err.Error(), "zfs inherit") {
+				t.Errorf("%+v", done.Volumes)
+			}
+			if h.state() != before {
+				t.Errorf("changed:\n%s\nwas\n%s", h.state(), before)
+			}
+		})
+	}
+}

@@ -58,13 +58,14 @@ type Backend struct {
 	policy  execute.Policy
 	execute *execute.Executor
 	youth   time.Duration // see youthful
+	patient time.Duration // see deviceWait
 }
 
 // Open returns the Backend of a platform. It makes the CHAP secrets that the
 // platform asks for, when they are not there, and touches nothing else.
 func Open(m Machine, p *platform.Platform) (*Backend, error) {
 	s := p.Spec.Storage
-	b := &Backend{m: m, spec: s, quota: uint64(s.Quota), youth: youthful}
+	b := &Backend{m: m, spec: s, quota: uint64(s.Quota), youth: youthful, patient: deviceWait}
 	unusable := func(err error) (*Backend, error) {
 		return nil, problem.Wrap(problem.InvalidPlatform, err, "correct spec.storage of the platform document", "cannot use the platform's storage")
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waddle-social/waddle/pkg/iscsi"
+	"github.com/waddle-social/waddle/pkg/zfs"
 )
 
 // finding is an orphan with what removes it.
@@ -21,6 +22,9 @@ type finding struct {
 	gone      *iscsi.IQN            // to be removed
 	backstore *iscsi.BackstoreState // to be removed
 	grown     *entry                // to get its size back
+	// deviceless is a volume that cannot be exported, whatever is done about its
+	// target.
+	deviceless bool
 }
 
 // Orphans returns what does not belong together, and changes nothing. It is what
@@ -52,7 +56,8 @@ func (b *Backend) examined(ctx context.Context) ([]finding, error) {
 // answer has one line for each object that was changed or could not be. With
 // names only what is about those volumes, targets or backstores is repaired.
 func (b *Backend) Repair(ctx context.Context, names ...string) ([]Repaired, error) {
-	return b.repair(ctx, nil, names...)
+	_, done, err := b.repair(ctx, nil, names...)
+	return done, err
 }
 
 // progress is called with each object that is done, how many are, and of how many;
@@ -69,25 +74,34 @@ func (p progress) counting(total int) func(Repaired) {
 	}
 }
 
-func (b *Backend) repair(ctx context.Context, p progress, names ...string) ([]Repaired, error) {
-	release, err := b.execute.Hold(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("cannot repair targets: %w", err)
+// repair is Repair that tells how far it is, and what it found.
+func (b *Backend) repair(ctx context.Context, p progress, names ...string) (found []finding, done []Repaired, err error) {
+	waited := false
+	for {
+		release, err := b.execute.Hold(ctx)
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot repair targets: %w", err)
+		}
+		w, err := b.collectVolumes(ctx)
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		if waited || !b.awaited(ctx, w) {
+			defer release()
+			return b.mend(ctx, w, p, names...)
+		}
+		// democratic-csi does not wait with us for what may never come.
+		release()
+		b.awaitDevices(ctx, w)
+		waited = true
 	}
-	defer release()
-	w, err := b.collectVolumes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return b.mend(ctx, w, p, names...)
 }
 
 // mend is Repair for who holds the right to change targets.
-func (b *Backend) mend(ctx context.Context, w *world, p progress, names ...string) ([]Repaired, error) {
-	b.awaitDevices(ctx, w)
-	found, err := b.examine(ctx, w)
-	if err != nil {
-		return nil, err
+func (b *Backend) mend(ctx context.Context, w *world, p progress, names ...string) (found []finding, done []Repaired, err error) {
+	if found, err = b.examine(ctx, w); err != nil {
+		return nil, nil, err
 	}
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(f finding) bool { return !f.named(names) })
@@ -100,9 +114,9 @@ func (b *Backend) mend(ctx context.Context, w *world, p progress, names ...strin
 	}
 	tell := p.counting(total)
 	// A portal of what goes may stand in the way of what is made.
-	done := b.settle(ctx, found, tell)
+	done = b.settle(ctx, found, tell)
 	made, err := b.restore(ctx, found, tell)
-	return append(done, made...), err
+	return found, append(done, made...), err
 }
 
 // named reports whether a finding is about one of the names.
@@ -182,12 +196,12 @@ const deviceWait = 30 * time.Second
 // awaitDevices gives udev time for links that are not there yet, as after a
 // boot. One that does not come is reported by examine.
 func (b *Backend) awaitDevices(ctx context.Context, w *world) {
-	ctx, cancel := context.WithTimeout(ctx, deviceWait)
+	ctx, cancel := context.WithTimeout(ctx, b.patient)
 	defer cancel()
 	var g errgroup.Group
 	g.SetLimit(16) // each has an inotify instance, of which a user has 128
 	for _, e := range w.entries {
-		if e.managed && !there(e.device) {
+		if w.awaits(e) {
 			g.Go(func() error {
 				_, _ = b.zfs.WaitDevice(ctx, e.volume)
 				return nil
@@ -197,6 +211,36 @@ func (b *Backend) awaitDevices(ctx context.Context, w *world) {
 	_ = g.Wait()
 }
 
+// awaits reports whether a volume's device may be on its way.
+func (w *world) awaits(e *entry) bool {
+	return e.managed && !w.locked[e.info.Name] && !there(e.device)
+}
+
+// awaited reports whether there is a device to wait for.
+func (b *Backend) awaited(ctx context.Context, w *world) bool {
+	b.locks(ctx, w)
+	return slices.ContainsFunc(w.entries, w.awaits)
+}
+
+// locks finds out, where devices are missing, which volumes have none because
+// the key of their encryption is not loaded.
+func (b *Backend) locks(ctx context.Context, w *world) {
+	if w.locked != nil || !slices.ContainsFunc(w.entries, func(e *entry) bool { return e.managed && !there(e.device) }) {
+		return
+	}
+	w.locked = map[zfs.Name]bool{}
+	out, err := b.zfs.Run(ctx, zfs.Get(zfs.Query{Targets: []zfs.Target{b.zfs.Root().Dataset()}, Properties: []string{"keystatus"}, Types: []string{zfs.Volumes}, Recursive: true}, "name", "value"))
+	if err != nil {
+		return // a zfs without encryption; the device is missing all the same
+	}
+	for line := range strings.Lines(string(out)) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if n, err := b.zfs.Root().Name(name); err == nil && value == "unavailable" {
+			w.locked[n] = true
+		}
+	}
+}
+
 func there(device string) bool {
 	_, err := os.Stat(device)
 	return err == nil
@@ -204,6 +248,7 @@ func there(device string) bool {
 
 // examine compares the volumes with the targets.
 func (b *Backend) examine(ctx context.Context, w *world) ([]finding, error) {
+	b.locks(ctx, w)
 	var found []finding
 	for _, e := range w.entries {
 		if b.execute.Departing(e.asset) {
@@ -279,7 +324,12 @@ func (b *Backend) compare(ctx context.Context, e *entry, name string, w *world) 
 		return []finding{orphan(err.Error(), "rename the volume; its name cannot be part of a target's")}
 	}
 	if !there(e.device) {
-		return []finding{orphan("its device "+e.device+" is not there", "is udev running, and is its volmode not none? Try: udevadm trigger --subsystem-match=block")}
+		f := orphan("its device "+e.device+" is not there", "is udev running, and is its volmode not none? Try: udevadm trigger --subsystem-match=block")
+		if w.locked[e.info.Name] {
+			f = orphan("its device "+e.device+" is not there: the key of its encryption is not loaded", "load it: zfs load-key -r "+b.zfs.Root().String()+"; it is exported then")
+		}
+		f.deviceless = true
+		return []finding{f}
 	}
 	changes, err := b.iscsi.Look(ctx, want)
 	switch {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/waddle-social/waddle/pkg/iscsi"
 )
@@ -203,5 +204,85 @@ func TestOfTwoVolumesOfOneTargetNameTheExportedOneKeepsIt(t *testing.T) {
 	}
 	if v, err = b.Volume(ctx, "pvc-1"); err != nil || v.Dataset != root+"/v/pvc-1" || v.State != Ready {
 		t.Errorf("%+v %v", v, err)
+	}
+}
+
+// TestAVolumeInUseDoesNotLoseItsNameToOneThatIsMadeBesideIt: after a boot there is
+// no target that would tell which of several had it.
+func TestAVolumeInUseDoesNotLoseItsNameToOneThatIsMadeBesideIt(t *testing.T) {
+	for name, made := range map[string]string{
+		"one that differs in capitals, as whoever has the endpoint's key can make": root + "/v/PVC-1",
+		"a copy with all properties below it, as a backup makes":                   root + "/v/backup/pvc-1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, h := context.Background(), newHost(t)
+			b := h.ready()
+			must(t, h.driver(b).CreateVolume("pvc-1", size))
+			v, err := b.Volume(ctx, "pvc-1")
+			must(t, err)
+			for time.Now().Unix() <= v.Created.Unix() { // zfs counts in seconds
+				time.Sleep(10 * time.Millisecond)
+			}
+			h.zvol(b, made, driverMade...)
+			h.boot()
+			must(t, b.iscsi.Prepare(ctx))
+			b = h.bare()
+			must(t, b.iscsi.Prepare(ctx))
+			repaired(t, b)
+			if v, err := b.Volume(ctx, root+"/v/pvc-1"); err != nil || v.State != Ready {
+				t.Fatalf("%+v %v", v, err)
+			}
+			if v, err := b.Volume(ctx, made); err != nil || v.Target != nil || v.State == Ready {
+				t.Errorf("the other: %+v %v", v, err)
+			}
+		})
+	}
+}
+
+// TestRubbishInOneVolumesPropertiesHidesNoOther: zfs takes and prints any text.
+func TestRubbishInOneVolumesPropertiesHidesNoOther(t *testing.T) {
+	for name, value := range map[string]string{
+		"a tab":                        "a\tb",
+		"a newline":                    "a\nb",
+		"both":                         "a\tb\nc\td\n\n",
+		"what looks like a line":       "a\tb\n" + root + "/v/pvc-1\twaddle:export\toff\tlocal",
+		"a source":                     "a\tlocal\tb",
+		"an escape of a terminal":      "\x1b[2J",
+		"no text in any encoding":      "\xff\xfe",
+		"as much as zfs takes, nearly": strings.Repeat("x", 8000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, h := context.Background(), newHost(t)
+			b := h.ready()
+			for _, id := range []string{"pvc-0", "pvc-1", "pvc-2"} {
+				must(t, h.driver(b).CreateVolume(id, size))
+			}
+			before := h.tree.String()
+			for _, property := range properties {
+				if property != managedProperty && property != completeProperty { // without those it is none of ours
+					h.set(property, value, root+"/v/pvc-1")
+				}
+			}
+			h.boot()
+			b = h.bare()
+			must(t, b.iscsi.Prepare(ctx))
+			repaired(t, b)
+			if h.tree.String() != before {
+				t.Errorf("after a boot:\n%s\nwas\n%s", h.tree, before)
+			}
+			all, err := b.Volumes(ctx)
+			must(t, err)
+			for _, v := range all {
+				if v.State != Ready || strings.ContainsFunc(v.Claim.Volume+v.Claim.Instance+v.Claim.SourceID, func(r rune) bool { return r < ' ' }) {
+					t.Errorf("%+v of %+v", v.Claim, v)
+				}
+			}
+			if len(all) != 3 {
+				t.Errorf("%d volumes", len(all))
+			}
+			if _, err := b.Adoption(ctx); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/waddle-social/waddle/internal/csigate"
 	"github.com/waddle-social/waddle/internal/csigate/keys"
 	"github.com/waddle-social/waddle/internal/csigate/values"
+	"github.com/waddle-social/waddle/internal/engine"
 	"github.com/waddle-social/waddle/internal/platform"
 	"github.com/waddle-social/waddle/internal/problem"
 )
@@ -232,7 +233,7 @@ func (s *Service) turn(ctx context.Context, restored *bool) time.Duration {
 	case unread != nil:
 		s.o.Log.Warn("the storage goes on as it was: the platform document cannot be used", "error", unread)
 	case len(conflicts) > 0:
-		s.o.Log.Warn("the storage goes on as it was: volumes would be lost", "conflict", sentences(conflicts))
+		s.goesOn(conflicts)
 	default:
 		if err := s.note(p); err != nil {
 			s.failed(err)
@@ -251,7 +252,7 @@ func (s *Service) turn(ctx context.Context, restored *bool) time.Duration {
 		}
 		*restored = true
 	}
-	if err := s.serve(ctx, p, now, b); err != nil && ctx.Err() == nil {
+	if err := s.serve(ctx, now, b); err != nil && ctx.Err() == nil {
 		s.failed(err)
 		return again
 	}
@@ -282,7 +283,7 @@ func (s *Service) restore(ctx context.Context, b *Backend) error {
 	if _, err := b.zfs.EnsureLayout(ctx, l); err != nil {
 		return b.noZFS(err)
 	}
-	done, err := b.repair(ctx, func(_ Repaired, done, total int) {
+	found, done, err := b.repair(ctx, func(_ Repaired, done, total int) {
 		s.set(Endpoint{User: csigate.User, Reason: fmt.Sprintf("%s, %d of %d", restoring, done, total)})
 	})
 	if err != nil {
@@ -296,12 +297,14 @@ func (s *Service) restore(ctx context.Context, b *Backend) error {
 		}
 	}
 	s.o.Log.Info("targets restored", "changed", len(done)-failures, "failed", failures, "took", time.Since(began).Round(time.Millisecond))
+	for _, text := range withoutDevices(found) {
+		s.o.Log.Error("volumes are without a target; it is made when the device comes", "reason", text)
+	}
 	return nil
 }
 
-// serve serves the endpoint until ctx ends or what it is made of changes: the
-// document, of which p is what is in use.
-func (s *Service) serve(ctx context.Context, document, p *platform.Platform, b *Backend) error {
+// serve serves the endpoint until ctx ends or what it is made of changes.
+func (s *Service) serve(ctx context.Context, p *platform.Platform, b *Backend) error {
 	pair, err := keys.Ensure(s.o.Machine.Keys)
 	if err != nil {
 		return err
@@ -324,14 +327,14 @@ func (s *Service) serve(ctx context.Context, document, p *platform.Platform, b *
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	of, err := fingerprint(document)
+	of, err := fingerprint(p)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		s.follow(ctx, of, identityOf(p))
+		s.follow(ctx, of)
 		stop()
 	}()
 	s.set(Endpoint{
@@ -352,10 +355,10 @@ func endpointAddress(p *platform.Platform) string {
 	return netip.AddrPortFrom(p.Spec.Network.Internal.Address, uint16(p.Spec.Storage.EndpointPort)).String()
 }
 
-// follow returns when the endpoint has to be served otherwise, or not at all. A
-// document that cannot be read changes nothing, and neither does one that would
-// lose volumes, as long as they are there.
-func (s *Service) follow(ctx context.Context, of string, served identity) {
+// follow returns when the endpoint has to be served otherwise, or not at all; of
+// is what it is made of. A document that cannot be read changes nothing, and
+// neither does one that would lose volumes, as long as they are there.
+func (s *Service) follow(ctx context.Context, of string) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -369,14 +372,19 @@ func (s *Service) follow(ctx context.Context, of string, served identity) {
 		if err != nil {
 			continue
 		}
-		if now, err := fingerprint(p); err != nil || now != of {
-			return
-		}
-		if identityOf(p) == served {
+		now, conflicts, err := s.standing(ctx, p)
+		if err != nil {
 			continue
 		}
-		if _, conflicts, err := s.standing(ctx, p); err == nil && len(conflicts) == 0 {
+		if len(conflicts) > 0 {
+			s.goesOn(conflicts)
+		}
+		if now, err := fingerprint(now); err != nil || now != of {
 			return
 		}
 	}
+}
+
+func (s *Service) goesOn(conflicts []engine.Difference) {
+	s.o.Log.Warn("the storage goes on as it was: volumes would be lost", "conflict", sentences(conflicts))
 }

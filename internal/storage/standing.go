@@ -204,7 +204,7 @@ func (b *Backend) bound(ctx context.Context) (exported, all int, err error) {
 	w := &world{}
 	for _, i := range listing.Items {
 		if below, _, _ := strings.Cut(i.Name.Relative(), "/"); below != detachedChild {
-			if err := w.add(b, i, below != volumesChild); err != nil {
+			if err := w.add(b, i); err != nil {
 				return 0, 0, err
 			}
 		}

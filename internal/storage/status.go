@@ -48,6 +48,10 @@ type Pool struct {
 	ReadOnly      bool
 }
 
+// Suspended reports whether the pool does nothing any more, because its devices
+// have failed.
+func (p Pool) Suspended() bool { return p.Health == "SUSPENDED" }
+
 // TargetService is the kernel's iSCSI target.
 type TargetService struct {
 	Ready  bool   // configfs is mounted and the modules are loaded
@@ -65,6 +69,9 @@ func (b *Backend) Status(ctx context.Context) (Status, error) {
 		return s, err
 	}
 	b.poolStatus(ctx, &s)
+	if s.Pool.Suspended() { // zfs would not come back before it is resumed
+		return s, nil
+	}
 	if _, err := b.iscsi.List(ctx); err != nil {
 		s.Target = TargetService{Reason: err.Error()}
 	}
@@ -92,7 +99,11 @@ func (b *Backend) poolStatus(ctx context.Context, s *Status) {
 	}
 	s.Pool = Pool(p)
 	if !p.Healthy() {
-		s.Faults = append(s.Faults, "pool "+p.Name+" is "+p.Health+"; see zpool status")
+		text := "pool " + p.Name + " is " + p.Health + "; see zpool status"
+		if s.Pool.Suspended() {
+			text += ": it does nothing until its devices are back and it is resumed with zpool clear, and the volumes wait with it"
+		}
+		s.Faults = append(s.Faults, text)
 	}
 	if p.Size > 0 && p.Allocated > p.Size/10*9 {
 		s.Faults = append(s.Faults, fmt.Sprintf("pool %s is %d%% full; zfs gets slow, and writes fail when nothing is left: delete snapshots or volumes, or add disks", p.Name, p.Allocated/(p.Size/100)))
@@ -131,5 +142,21 @@ func (b *Backend) count(ctx context.Context, s *Status) error {
 		return err
 	}
 	s.Orphans = len(found)
+	s.Faults = append(s.Faults, withoutDevices(found)...)
 	return nil
+}
+
+// withoutDevices says in a sentence that volumes cannot be exported.
+func withoutDevices(found []finding) []string {
+	var without []finding
+	for _, f := range found {
+		if f.deviceless {
+			without = append(without, f)
+		}
+	}
+	if len(without) == 0 {
+		return nil
+	}
+	first := without[0]
+	return []string{fmt.Sprintf("%s not exported for want of its device, %s: %s (%s)", counted(len(without), "volume is", "volumes are"), first.Volume, first.Detail, first.Advice)}
 }

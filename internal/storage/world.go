@@ -71,6 +71,7 @@ type world struct {
 	skipped   []string
 	targets   map[string]iscsi.State // by asset
 	foreign   []string               // targets of other base names
+	locked    map[zfs.Name]bool      // encrypted, and the key is not loaded; known where a device is missing
 }
 
 // collect reads the world with one zfs process.
@@ -104,7 +105,7 @@ func (b *Backend) collectOf(ctx context.Context, types ...string) (*world, error
 		case below == detachedChild:
 			w.detached = append(w.detached, i)
 		default:
-			if err := w.add(b, i, below != volumesChild); err != nil {
+			if err := w.add(b, i); err != nil {
 				return nil, err
 			}
 		}
@@ -114,11 +115,14 @@ func (b *Backend) collectOf(ctx context.Context, types ...string) (*world, error
 	return w, nil
 }
 
-func (w *world) add(b *Backend, i zfs.Info, legacy bool) error {
+func (w *world) add(b *Backend, i zfs.Info) error {
 	v, err := i.Name.Volume()
 	if err != nil {
 		return err
 	}
+	// What is deeper than the driver makes any is a copy or a backup of somebody's,
+	// with the properties of what it was copied from.
+	legacy := i.Name.Relative() != volumesChild+"/"+i.Name.Base()
 	e := &entry{info: i, volume: v, device: b.zfs.Device(v), asset: execute.Asset(v), legacy: legacy}
 	e.driver = i.User[managedProperty] == "true"
 	e.managed = i.User[exportProperty] == "on" || e.driver && !legacy
@@ -129,8 +133,10 @@ func (w *world) add(b *Backend, i zfs.Info, legacy bool) error {
 	return nil
 }
 
-// clashes finds volumes that would have one target name. The one that the
-// target exports now keeps it; without such a one nobody has it.
+// clashes finds volumes that would have one target name. The one that the target
+// exports now keeps it. Without such a one, as after a boot, the first that was
+// finished has it: a volume in use does not lose its target to one that somebody
+// makes beside it.
 func (w *world) clashes() {
 	slices.SortFunc(w.entries, func(a, b *entry) int { return cmp.Compare(a.info.Name.String(), b.info.Name.String()) })
 	holder := map[string][]*entry{}
@@ -143,12 +149,29 @@ func (w *world) clashes() {
 		if len(all) < 2 {
 			continue
 		}
-		for i, e := range all {
-			if t, is := w.targets[asset]; !is || !exports(t, e.device) {
-				e.clash = all[(i+1)%len(all)]
+		t := w.targets[asset]
+		keeper := slices.MinFunc(all, func(a, b *entry) int {
+			return cmp.Or(
+				before(exports(t, a.device), exports(t, b.device)), before(a.complete(), b.complete()),
+				a.info.Created.Compare(b.info.Created), cmp.Compare(a.info.Name.String(), b.info.Name.String()))
+		})
+		for _, e := range all {
+			if e != keeper {
+				e.clash = keeper
 			}
 		}
 	}
+}
+
+// before orders what is before what is not.
+func before(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // exports reports whether a target has a device behind one of its LUNs.

@@ -198,3 +198,13 @@ func (absent) Run(_ context.Context, p zfs.Process) (zfs.Output, error) {
 func noPool(name string) (*gozfs.Zpool, error) {
 	return nil, errors.New("cannot open '" + name + "': no such pool")
 }
+
+// set sets a property as somebody with zfs would, whatever is in it.
+func (h *host) set(property, value, object string) {
+	h.t.Helper()
+	out, err := h.pool.Run(context.Background(), zfs.Process{Args: []string{"set", property + "=" + value, object}})
+	must(h.t, err)
+	if out.Code != 0 {
+		h.t.Fatalf("zfs set: %s", out.Stderr)
+	}
+}

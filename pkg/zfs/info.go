@@ -87,15 +87,20 @@ func (c *Client) read(ctx context.Context, q Query, user []string) (Listing, err
 }
 
 // parse reads the lines name, property, value, source. zfs prints all lines of
-// one dataset together.
+// one dataset together. It takes any text as the value of a user property and
+// prints it as it is, tabs and newlines too: such a one goes on until there is a
+// source. One volume's rubbish must not hide all the others.
 func (c *Client) parse(text string) (Listing, error) {
 	var l Listing
-	last, skipping := "", false
+	last, skipping, begun := "", false, ""
 	for line := range strings.Lines(text) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f) != 4 {
-			return Listing{}, fmt.Errorf("zfs printed a line that is not four columns: %s", quote(line))
+		begun += line
+		f := strings.Split(strings.TrimSuffix(begun, "\n"), "\t")
+		if len(f) < 4 || !isSource(f[len(f)-1]) {
+			continue
 		}
+		begun = ""
+		f = []string{f[0], f[1], strings.Join(f[2:len(f)-1], "\t"), f[len(f)-1]}
 		if f[0] != last {
 			last = f[0]
 			info, err := c.named(f[0])
@@ -112,7 +117,20 @@ func (c *Client) parse(text string) (Listing, error) {
 			return Listing{}, fmt.Errorf("%s of %s: %w", f[1], f[0], err)
 		}
 	}
+	if begun != "" {
+		return Listing{}, fmt.Errorf("zfs printed a line that is not four columns: %s", quote(begun))
+	}
 	return l, nil
+}
+
+// isSource reports whether s is where zfs says that a value comes from
+// (zprop_print_one_property).
+func isSource(s string) bool {
+	switch s {
+	case "-", "default", "local", "received", "temporary":
+		return true
+	}
+	return strings.HasPrefix(s, "inherited from ")
 }
 
 func (c *Client) named(full string) (Info, error) {
@@ -129,7 +147,8 @@ func (c *Client) fill(i *Info, property, value, source string) error {
 		return nil
 	}
 	if strings.Contains(property, ":") {
-		if source == "local" || source == "received" {
+		// What NewProperty would not set nobody has set who is meant here.
+		if (source == "local" || source == "received") && checkValue(value) == nil {
 			if i.User == nil {
 				i.User = map[string]string{}
 			}

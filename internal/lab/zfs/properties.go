@@ -53,7 +53,7 @@ var natives = map[string]native{
 // readOnly are properties that zfs keeps itself.
 var readOnly = []string{
 	"name", "type", "origin", "creation", "guid", "used", "available", "referenced", "logicalused", "logicalreferenced",
-	"usedbysnapshots", "compressratio", "refcompressratio", "defer_destroy", "userrefs", "written",
+	"usedbysnapshots", "compressratio", "refcompressratio", "defer_destroy", "userrefs", "written", "keystatus",
 }
 
 var aliases = map[string]string{"avail": "available", "refer": "referenced", "compress": "compression", "reserv": "reservation", "refreserv": "refreservation", "volblock": "volblocksize"}
