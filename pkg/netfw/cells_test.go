@@ -194,7 +194,7 @@ internet         host            icmp/3          .......  +++----
 internet         host            icmp/4          .......  +++----
 internet         host            icmp/129        .......  +++----
 internet         host            icmp/133        .......  +++----
-internet         host            icmp/134        .......  +++----
+internet         host            icmp/134        .......  +------
 internet         host            icmp/135        .......  +++++++
 internet         host            icmp/136        .......  +++++++
 internet         host            icmp/137        .......  +------
@@ -207,7 +207,7 @@ internet:link    host            icmp/131        .......  +++----
 internet:link    host            icmp/132        .......  +++----
 internet:link    host            icmp/143        .......  +++----
 internet:link    host            icmp/134        .......  +++++++
-rogue:link       host-internal   icmp/134        .......  +++c+c+
+rogue:link       host-internal   icmp/134        .......  +--c+c+
 rogue:link       host-internal   icmp/130        .......  +++c+c-
 rogue            host-internal   icmp/135        .......  +++++++
 rogue            host-internal   icmp/136        .......  +++++++

@@ -21,7 +21,7 @@ func inputRules(c RuleConfig, f Family) []string {
 	}
 	if f == IPv6 {
 		// Before INVALID: neighbour discovery has no connection to belong to.
-		r = append(r, icmp6Rules()...)
+		r = append(r, icmp6Rules(c)...)
 	}
 	r = append(r, "-m conntrack --ctstate INVALID -j DROP")
 	if f == IPv4 {
@@ -67,16 +67,17 @@ func icmp4Rules() []string {
 // icmp6Rules are RFC 4890, 4.4.1: what a host must not drop. That neighbour
 // discovery comes from the link itself (hop limit 255) the kernel checks
 // (net/ipv6/ndisc.c), so no rule has to.
-func icmp6Rules() []string {
+func icmp6Rules(c RuleConfig) []string {
 	var r []string
 	for _, t := range []string{
 		"1", "2", "3", "4", // unreachable, packet too big, time exceeded, parameter problem
-		"129",                      // echo reply, also when its state has expired
-		"133", "134", "135", "136", // router and neighbour solicitation and advertisement
+		"129",               // echo reply, also when its state has expired
+		"133", "135", "136", // router solicitation, neighbour solicitation and advertisement
 		"141", "142", // the inverse of it
 	} {
 		r = append(r, "-p ipv6-icmp -m icmp6 --icmpv6-type "+t+" -j ACCEPT")
 	}
+	r = append(r, routerRule(c))
 	for _, t := range []string{"130", "131", "132", "143"} { // multicast listener discovery
 		r = append(r, "-s fe80::/10 -p ipv6-icmp -m icmp6 --icmpv6-type "+t+" -j ACCEPT")
 	}

@@ -35,11 +35,17 @@ func lockdownRules(c RuleConfig, f Family) []string {
 
 // linkRules are what of ICMPv6 an address on a link cannot do without (RFC 4890,
 // 4.4.1): neighbour discovery, and on the public side the router's
-// advertisements and queries. Nobody on the internal bridge is the host's router.
+// advertisements and queries.
 func linkRules(c RuleConfig) []string {
 	return append(neighbourRules(),
-		fmt.Sprintf("-s fe80::/10 ! -i %s -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j ACCEPT", c.InternalBridge),
+		routerRule(c),
 		fmt.Sprintf("-s fe80::/10 ! -i %s -p ipv6-icmp -m icmp6 --icmpv6-type 130 -j ACCEPT", c.InternalBridge))
+}
+
+// routerRule lets in whoever says to be the host's router: somebody on the link of
+// the public side (RFC 4861, 6.1.2), and no VM on the internal bridge.
+func routerRule(c RuleConfig) string {
+	return fmt.Sprintf("-s fe80::/10 ! -i %s -p ipv6-icmp -m icmp6 --icmpv6-type 134 -j ACCEPT", c.InternalBridge)
 }
 
 func neighbourRules() []string {

@@ -57,6 +57,31 @@ func TestACrashAnywhereEndsInTheRightRules(t *testing.T) {
 			func(w *world, id string) { _ = w.Rollback(w.t.Context(), id, "over") },
 			[]netfw.Profile{netfw.Initial},
 		},
+		"a load by hand while a change waits": {
+			func(w *world) string { w.confirmed(netfw.Initial); w.set(netfw.Lockdown); return "" },
+			func(w *world, _ string) { _ = w.Boot(w.t.Context()) },
+			[]netfw.Profile{netfw.Initial},
+		},
+		"a load by hand in an emergency": {
+			func(w *world) string {
+				w.confirmed(netfw.Initial)
+				_, err := w.Emergency(w.t.Context(), emergencyRequest())
+				w.ok(err)
+				return ""
+			},
+			func(w *world, _ string) { _ = w.Boot(w.t.Context()) },
+			[]netfw.Profile{netfw.Initial},
+		},
+		"a confirmation that finds the rules gone": {
+			func(w *world) string {
+				w.confirmed(netfw.Initial)
+				id := w.set(netfw.Lockdown).ID
+				w.swept()
+				return id
+			},
+			func(w *world, id string) { _ = w.Confirm(w.t.Context(), id, Proof{OpenedAt: w.now + time.Second}) },
+			[]netfw.Profile{netfw.Initial},
+		},
 		"boot": {
 			func(w *world) string {
 				w.confirmed(netfw.Initial)
