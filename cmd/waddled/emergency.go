@@ -45,7 +45,7 @@ docs/recovery.md has the same as plain commands.`,
 	f.DurationVar(&o.lasts, "for", 0, "how long, up to 24h")
 	f.BoolVar(&o.ssh, "ssh", false, "open SSH; without --ssh and --ui both are opened")
 	f.BoolVar(&o.ui, "ui", false, "open the Proxmox UI, TCP 8006")
-	f.Uint16Var(&o.sshPort, "ssh-port", 0, "SSH's port (default: the platform document's, otherwise 22)")
+	f.Uint16Var(&w.sshPort, "ssh-port", 0, "SSH's port (default: the platform document's, otherwise 22)")
 	f.BoolVar(&o.end, "end", false, "end the emergency that is in force now")
 	cmd.MarkFlagsMutuallyExclusive("end", "from")
 	cmd.MarkFlagsMutuallyExclusive("end", "for")
@@ -57,7 +57,6 @@ type emergencyOptions struct {
 	from         []string
 	lasts        time.Duration
 	ssh, ui, end bool
-	sshPort      uint16
 }
 
 func (o *emergencyOptions) begin(cmd *cobra.Command, w *fw, f *confirm.Firewall) error {
@@ -81,7 +80,7 @@ It ends by itself at %s (%s), or with a reboot, or with: waddled emergency --end
 // ports are those that the options name, both when they name none.
 func (o *emergencyOptions) ports(w *fw) (ports []uint16) {
 	if o.ssh || !o.ui {
-		ports = append(ports, o.portOfSSH(w))
+		ports = append(ports, w.portOfSSH())
 	}
 	if o.ui || !o.ssh {
 		ports = append(ports, platform.ProxmoxPort)
@@ -89,9 +88,9 @@ func (o *emergencyOptions) ports(w *fw) (ports []uint16) {
 	return ports
 }
 
-func (o *emergencyOptions) portOfSSH(w *fw) uint16 {
-	if o.sshPort != 0 {
-		return o.sshPort
+func (w *fw) portOfSSH() uint16 {
+	if w.sshPort != 0 {
+		return w.sshPort
 	}
 	if p, err := w.document(); err == nil {
 		return uint16(p.Spec.Host.SSH.Port)
@@ -107,7 +106,11 @@ func endEmergency(cmd *cobra.Command, f *confirm.Firewall) error {
 	if err := f.Rollback(cmd.Context(), s.Emergency.ID, "ended at the console"); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s has ended: the last confirmed rules are loaded\n", s.Emergency.ID)
+	is := "the last confirmed rules are loaded"
+	if _, err := f.Wanted(cmd.Context()); err != nil {
+		is = fmt.Sprintf("the rules for the boot are loaded, or where they are damaged too the built-in lockdown is loaded, because of this: %v", err)
+	}
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s has ended: %s\n", s.Emergency.ID, is)
 	return err
 }
 

@@ -18,7 +18,10 @@ import (
 )
 
 // fw is where the firewall's truth is.
-type fw struct{ dir, run, platform string }
+type fw struct {
+	dir, run, platform string
+	sshPort            uint16 // 0: the document's
+}
 
 func (w *fw) flags(cmd *cobra.Command) {
 	f := cmd.PersistentFlags()
@@ -48,6 +51,9 @@ func (w *fw) lockdown(x netfw.Exception) (netfw.RuleSet, error) {
 	p, err := w.document()
 	if err != nil {
 		return netfw.RuleSet{}, err
+	}
+	if w.sshPort != 0 { // the document is wrong about it
+		p.Spec.Host.SSH.Port = platform.Port(w.sshPort)
 	}
 	return phase.EmergencyRules(p, x)
 }

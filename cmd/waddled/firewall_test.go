@@ -131,6 +131,9 @@ func TestTheConsole(t *testing.T) {
 		if err == nil || !strings.Contains(out, "THE BUILT-IN LOCKDOWN IS LOADED") || !strings.Contains(out, "state.json") {
 			t.Errorf("%v\n%s", err, out)
 		}
+		if strings.Contains(out, "what is loaded stays") || strings.Contains(out, "the rules that are loaded stay") || !strings.Contains(out, "waddled emergency --from") {
+			t.Errorf("it says that other rules are loaded, or not how to get in:\n%s", out)
+		}
 		if !c.has(closed) {
 			t.Error("the host is open")
 		}
@@ -141,8 +144,8 @@ func TestTheConsole(t *testing.T) {
 		if !c.has(uiForOne) || c.has(sshForNet) {
 			t.Error("not the UI alone is open")
 		}
-		if out := c.do(c.emergency("--end")...); !strings.Contains(out, "has ended") {
-			t.Error(out)
+		if out := c.do(c.emergency("--end")...); !strings.Contains(out, "has ended") || strings.Contains(out, "the last confirmed rules are loaded") || !strings.Contains(out, "the built-in lockdown is loaded") {
+			t.Errorf("with a damaged state it says that the confirmed rules are loaded:\n%s", out)
 		}
 		if c.has(uiForOne) || !c.has(closed) {
 			t.Error("the end did not close the host")
@@ -175,6 +178,9 @@ func TestTheConsole(t *testing.T) {
 		if show := c.do(append([]string{"sh", "-c", `"$@" 2>/dev/null || true`, "sh"}, c.firewall("firewall", "show")...)...); !strings.Contains(show, "emergency: emergency-") {
 			t.Error(show)
 		}
+		if out := c.do(c.emergency("--from", "198.51.100.7", "--for", "1h", "--ssh-port", "2222")...); !strings.Contains(out, "everything else as in the platform's lockdown") || !strings.Contains(out, "TCP 2222, 8006") {
+			t.Errorf("on a host whose SSH has another port than the document says, Teleport and the volumes are cut off:\n%s", out)
+		}
 		c.do(c.emergency("--end")...)
 	})
 	t.Run("nothing is due", func(t *testing.T) {
@@ -199,7 +205,7 @@ func TestTheConsole(t *testing.T) {
 			"no source":     {[]string{"--for", "30m"}, "at least one of the flags in the group [end from] is required"},
 			"no time":       {[]string{"--from", "198.51.100.7"}, "say how long with --for"},
 			"a name":        {[]string{"--from", "home", "--for", "1m"}, `--from "home" is neither an address nor a network`},
-			"everybody":     {[]string{"--from", "0.0.0.0/0", "--for", "1m"}, "is everybody; name the address that you come from"},
+			"everybody":     {[]string{"--from", "0.0.0.0/0", "--for", "1m"}, "it is for nearly everybody: allowed are IPv4 networks of /8 to /32"},
 			"a week":        {[]string{"--from", "198.51.100.7", "--for", "168h"}, "allowed are 1s to 24h"},
 			"the wrong end": {[]string{"--end"}, "none is in force"},
 		} {

@@ -164,12 +164,15 @@ func TestOfTwoChangesAtOnceTheSecondIsToldOfTheFirst(t *testing.T) {
 	if got := refusal(t, err); got != problem.ChangePending {
 		t.Errorf("a change in an emergency: %q, %v", got, err)
 	}
+	if p := problem.From(err); strings.Contains(p.Detail+p.Hint, "confirm") || !strings.Contains(p.Hint, "emergency --end") {
+		t.Errorf("an emergency cannot be confirmed, and the refusal says %q, %q", p.Detail, p.Hint)
+	}
 }
 
 func TestWithADamagedFileNothingIsChangedAndTheEmergencyStillWorks(t *testing.T) {
 	w := newWorld(t).phases0and1()
 	w.file("state.json", "{")
-	if got := w.status(); got != "live none, boot none, damaged" {
+	if got := w.status(); got != "live unknown, boot unknown, damaged" {
 		t.Errorf("it shows %s", got)
 	}
 	_, _, set := w.Set(t.Context(), w.socket(), Change{Profile: netfw.Open, Within: time.Minute})

@@ -19,6 +19,9 @@ type Status struct {
 	Chains     []netfw.SeenChain // when they were asked for
 }
 
+// Unknown stands for a profile that the damaged truth does not tell.
+const Unknown netfw.Profile = "unknown"
+
 // None stands for the profile of a host on which nothing of ours is loaded.
 const None netfw.Profile = "none"
 
@@ -34,6 +37,10 @@ func (s *Service) Show(ctx context.Context, rules bool) (Status, error) {
 	var damaged *confirm.DamagedError
 	if errors.As(err, &damaged) {
 		out.Damaged, err = damaged, nil
+		out.Live, out.Boot = Unknown, Unknown
+		if out.Emergency != nil {
+			out.Live = netfw.Emergency
+		}
 	}
 	if err != nil || !rules {
 		return out, refused(err)

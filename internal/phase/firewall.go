@@ -145,7 +145,7 @@ func settledProfile(w confirm.Wanted) error {
 	case p != nil:
 		return &confirm.ConflictError{ID: p.ID, What: "the change to " + string(p.Profile), By: p.By, Until: p.Deadline.Wall}
 	case e != nil:
-		return &confirm.ConflictError{ID: e.ID, What: "the emergency", By: e.By, Until: e.Until.Wall}
+		return &confirm.ConflictError{ID: e.ID, What: "the emergency", By: e.By, Until: e.Until.Wall, Emergency: true}
 	}
 	return nil
 }

@@ -13,6 +13,9 @@ func FirewallProblem(err error) error {
 	if e, ok := errors.AsType[*confirm.ConflictError](err); ok {
 		p := &problem.Error{Code: problem.ChangePending, Detail: e.Error(), Err: err,
 			Hint: "look with: waddle firewall show; then waddle firewall confirm, or waddle firewall rollback"}
+		if e.Emergency {
+			p.Hint = "look with: waddle firewall show; end it with: waddle firewall emergency --end"
+		}
 		p.Others = []string{e.ID}
 		return p
 	}

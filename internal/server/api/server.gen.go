@@ -960,7 +960,7 @@ type Failure struct {
 //
 // Example: {"bootProfile":"initial","liveProfile":"initial"}
 type Firewall struct {
-	// BootProfile The profile that a boot loads, `none` when there is none yet.
+	// BootProfile The profile that a boot loads, `none` when there is none yet, `unknown` where it is damaged: then the built-in lockdown.
 	//
 	// Example: initial
 	BootProfile string `json:"bootProfile"`
@@ -985,8 +985,8 @@ type Firewall struct {
 	// Example: {"at":"2026-11-24T06:02:00Z","id":"change-1f2e3d4c","profile":"lockdown","reason":"not confirmed in time","result":"rolled back"}
 	Last *FirewallOutcome `json:"last,omitempty"`
 
-	// LiveProfile The profile that is in force now: one of `FirewallProfile`, `emergency`, or `none` while nothing of waddle's
-	// is loaded.
+	// LiveProfile The profile that is in force now: one of `FirewallProfile`, `emergency`, `none` while nothing of waddle's
+	// is loaded, or `unknown` where the truth on the disk is damaged.
 	//
 	//
 	// Example: lockdown

@@ -3,6 +3,7 @@ package confirm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/waddle-social/waddle/pkg/netfw"
@@ -28,7 +29,9 @@ func (f *Firewall) Boot(ctx context.Context) error {
 	}
 	var damaged *DamagedError
 	if errors.As(err, &damaged) {
-		return errors.Join(err, f.bootClosed(ctx, damaged))
+		loaded := f.bootClosed(ctx, fmt.Errorf("%s: %w", damaged.Path, damaged.Err))
+		damaged.Loaded = loaded == nil
+		return errors.Join(err, loaded)
 	}
 	if err != nil {
 		return err

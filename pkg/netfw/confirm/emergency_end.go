@@ -34,6 +34,7 @@ func (f *Firewall) afterEmergency(s State, damaged error) netfw.RuleSet {
 	if set, err := f.readBootFiles(true); err == nil && set != nil {
 		return *set
 	}
+	f.log.Error("THE CONFIRMED RULES ARE DAMAGED: THE BUILT-IN LOCKDOWN IS LOADED, the console is the way in")
 	return netfw.BuiltinLockdown()
 }
 

@@ -8,15 +8,20 @@ import (
 // ConflictError says that another change or an emergency is in force. Nothing
 // was changed.
 type ConflictError struct {
-	ID    string // of the other one
-	What  string // "the change to lockdown", "the emergency"
-	By    string
-	Until time.Time
+	ID        string // of the other one
+	What      string // "the change to lockdown", "the emergency"
+	By        string
+	Until     time.Time
+	Emergency bool
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("cannot change the firewall: %s %s by %s is in force until %s: confirm it or roll it back first",
-		e.What, e.ID, orSomebody(e.By), e.Until.Format(time.RFC3339))
+	first := "confirm it or roll it back first"
+	if e.Emergency {
+		first = "end it first, or wait until it ends by itself"
+	}
+	return fmt.Sprintf("cannot change the firewall: %s %s by %s is in force until %s: %s",
+		e.What, e.ID, orSomebody(e.By), e.Until.Format(time.RFC3339), first)
 }
 
 func orSomebody(by string) string {
@@ -29,11 +34,16 @@ func orSomebody(by string) string {
 // DamagedError says that the truth on disk cannot be read. What is loaded stays;
 // a boot loads the built-in lockdown.
 type DamagedError struct {
-	Path string
-	Err  error
+	Path   string
+	Err    error
+	Loaded bool // the built-in lockdown has been
 }
 
 func (e *DamagedError) Error() string {
+	if e.Loaded {
+		return fmt.Sprintf("cannot trust %s: %v; the built-in lockdown is loaded in its place, and the console is the way in: let yourself in with "+
+			"waddled emergency --from ADDRESS --for 30m, then put the file back from a backup, or move the directory away and restart waddled", e.Path, e.Err)
+	}
 	return fmt.Sprintf("cannot trust %s: %v; the rules that are loaded stay, the next boot loads the built-in lockdown: "+
 		"put the file back from a backup, or move the directory away on the console and set a profile again", e.Path, e.Err)
 }

@@ -108,11 +108,11 @@ func (f *Firewall) read() (State, error) {
 		return State{Version: stateVersion}, nil
 	}
 	if err != nil {
-		return State{}, &DamagedError{path, err}
+		return State{}, &DamagedError{Path: path, Err: err}
 	}
 	s, err := decodeState(b)
 	if err != nil {
-		return State{}, &DamagedError{path, err}
+		return State{}, &DamagedError{Path: path, Err: err}
 	}
 	return s, nil
 }

@@ -82,7 +82,7 @@ func (f *Firewall) readBootFiles(closed bool) (*netfw.RuleSet, error) {
 		found = true
 		chains, err := parseBootFile(k.family, text, err)
 		if err != nil {
-			return nil, &DamagedError{path, err}
+			return nil, &DamagedError{Path: path, Err: err}
 		}
 		put(&set, k.family, chains)
 	}
@@ -91,7 +91,7 @@ func (f *Firewall) readBootFiles(closed bool) (*netfw.RuleSet, error) {
 	}
 	for _, k := range kinds {
 		if closed && k.family != netfw.BridgePins && !closes(set.Of(k.family)) {
-			return nil, &DamagedError{filepath.Join(f.dir, "rules."+k.suffix), errors.New("its INPUT chain is missing or does not end with a drop")}
+			return nil, &DamagedError{Path: filepath.Join(f.dir, "rules."+k.suffix), Err: errors.New("its INPUT chain is missing or does not end with a drop")}
 		}
 	}
 	return &set, nil

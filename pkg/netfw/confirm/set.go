@@ -95,7 +95,7 @@ func (f *Firewall) free(s State) error {
 		return &ConflictError{ID: p.ID, What: fmt.Sprintf("the change to %s", p.Profile), By: p.By, Until: p.Deadline.Wall}
 	}
 	if e := f.readEmergency(); e != nil {
-		return &ConflictError{ID: e.ID, What: "the emergency", By: e.By, Until: e.Until.Wall}
+		return &ConflictError{ID: e.ID, What: "the emergency", By: e.By, Until: e.Until.Wall, Emergency: true}
 	}
 	return nil
 }

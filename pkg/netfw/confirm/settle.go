@@ -37,7 +37,7 @@ func (f *Firewall) settle(s State) (State, error) {
 	if s.Confirmed != nil && s.Confirmed.Unsettled {
 		set, err := readChange(f.dir, s.Confirmed.ID, s.Confirmed.Sums)
 		if err != nil {
-			return s, &DamagedError{f.dir, err}
+			return s, &DamagedError{Path: f.dir, Err: err}
 		}
 		if err := f.writeBootFiles(set); err != nil {
 			return s, err

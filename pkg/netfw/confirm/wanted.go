@@ -109,13 +109,13 @@ func (f *Firewall) confirmedRules(s State) (*netfw.RuleSet, error) {
 	if c.Unsettled {
 		set, err := readChange(f.dir, c.ID, c.Sums)
 		if err != nil {
-			return nil, &DamagedError{f.dir, err}
+			return nil, &DamagedError{Path: f.dir, Err: err}
 		}
 		return &set, nil
 	}
 	set, err := f.readBootFiles(c.Profile != netfw.Open)
 	if err == nil && set == nil {
-		err = &DamagedError{f.dir, fmt.Errorf("the rules of the confirmed change %s are missing", c.ID)}
+		err = &DamagedError{Path: f.dir, Err: fmt.Errorf("the rules of the confirmed change %s are missing", c.ID)}
 	}
 	return set, err
 }
