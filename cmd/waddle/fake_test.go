@@ -52,7 +52,7 @@ func startFake(dir, socket string) (*fakeDaemon, error) {
 		return nil, err
 	}
 	f := &fakeDaemon{dir: dir, contract: c, listener: l, calls: map[string]int{}}
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second}
+	f.server = &http.Server{Handler: f, ReadHeaderTimeout: time.Minute}
 	go func() { _ = f.server.Serve(l) }()
 	return f, nil
 }

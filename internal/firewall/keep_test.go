@@ -122,11 +122,11 @@ func TestAWatchPutsBackWhatIsTakenAway(t *testing.T) {
 	rules <- struct{}{} // it watches
 	w.open()
 	rules <- struct{}{}
-	for range 3000 {
+	for range 6000 {
 		if w.has(netfw.Initial) {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Error("the rules did not come back within 30s")
+	t.Error("the rules did not come back within a minute")
 }

@@ -15,10 +15,12 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-const pingPatience = 500 * time.Millisecond
+// pingPatience is how long an answer is waited for: long, and then a moment more. A
+// machine that stood still meanwhile has the answer, and nobody has read it.
+var pingPatience = []time.Duration{500 * time.Millisecond, 100 * time.Millisecond}
 
 // Ping sends count ICMP echo requests from the node and returns how many came back
-// within 500 ms each.
+// within 600 ms each.
 func Ping(ctx context.Context, from *Node, target netip.Addr, count int) (answered int, err error) {
 	network, kind, reply, proto := "ip4:icmp", icmp.Type(ipv4.ICMPTypeEcho), icmp.Type(ipv4.ICMPTypeEchoReply), 1
 	if target.Is6() {
@@ -38,10 +40,16 @@ func Ping(ctx context.Context, from *Node, target netip.Addr, count int) (answer
 		if _, err := conn.WriteTo(request, &net.IPAddr{IP: target.AsSlice()}); err != nil {
 			return answered, fmt.Errorf("cannot ping %s from %s: %w", target, from.Name, err)
 		}
-		if err := conn.SetReadDeadline(time.Now().Add(pingPatience)); err != nil {
-			return answered, err
+		came, err := false, error(nil)
+		for _, patience := range pingPatience {
+			if came || err != nil {
+				break
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				return answered, err
+			}
+			came, err = awaitEcho(conn, reply, proto, id, seq)
 		}
-		came, err := awaitEcho(conn, reply, proto, id, seq)
 		if err != nil {
 			return answered, fmt.Errorf("cannot ping %s from %s: %w", target, from.Name, err)
 		}

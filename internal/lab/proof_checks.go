@@ -36,7 +36,7 @@ func (p *prover) hostListens(ctx context.Context) (Check, error) {
 }
 
 func connects(ctx context.Context, from *Node, to string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	conn, err := from.DialContext(ctx, "tcp", to)
 	if err != nil {
@@ -152,11 +152,14 @@ func (p *prover) sendUDP(ctx context.Context, from *Node) (answered int, err err
 		// An ICMP message of the firewall shows as an error of a later write or read,
 		// and is an answer of its own: nothing came through.
 		_, _ = conn.Write([]byte("waddle-lab"))
-		if err := conn.SetReadDeadline(time.Now().Add(pingPatience)); err != nil {
-			return answered, err
-		}
-		if _, err := conn.Read(buf); err == nil {
-			answered++
+		for _, patience := range pingPatience {
+			if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				return answered, err
+			}
+			if _, err := conn.Read(buf); err == nil {
+				answered++
+				break
+			}
 		}
 	}
 	return answered, nil

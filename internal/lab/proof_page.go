@@ -39,7 +39,7 @@ func (p *prover) pageLoads(ctx context.Context) (Check, error) {
 }
 
 func (p *prover) get(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

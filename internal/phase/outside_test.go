@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/waddle-social/waddle/internal/server/listen/listentest"
 )
 
 // inGuest runs programs on this machine, as an agent does in a VM.
@@ -23,14 +25,16 @@ func inGuest(ctx context.Context, argv ...string) (int, string, error) {
 	return cmd.ProcessState.ExitCode(), out.String(), nil
 }
 
+// listen listens on a port that nobody else gets once the listener is closed.
 func listen(t *testing.T) (net.Listener, netip.AddrPort) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at := listentest.Port(t, "127.0.0.1")
+	l, err := net.Listen("tcp", at.String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	return l, netip.MustParseAddrPort(l.Addr().String())
+	return l, at
 }
 
 func TestAVMSeesWhetherAPortAnswers(t *testing.T) {

@@ -43,6 +43,7 @@ func (h handlers) PostFirewallSet(ctx context.Context, req api.PostFirewallSetRe
 	if err != nil {
 		return nil, err
 	}
+	letAge()
 	body := h.pendingOf(p)
 	body.Note = note
 	return api.PostFirewallSet200JSONResponse{Body: body}, nil
@@ -54,6 +55,7 @@ func (h handlers) PostFirewallConfirm(ctx context.Context, req api.PostFirewallC
 		body = *req.Body
 	}
 	if err := h.o.Firewall.Confirm(ctx, callerAt(ctx), body.ID, body.OnTheConsole); err != nil {
+		letAge() // the rules may have been loaded again
 		return nil, err
 	}
 	answer, err := h.firewall(ctx, false)

@@ -42,6 +42,12 @@ func openedOf(c net.Conn) time.Duration {
 	return max(0, now-age-tick)
 }
 
+// letAge waits until a connection that is opened from now on is seen to be younger
+// than the rules that were loaded before: openedOf errs by up to two ticks on the
+// careful side, and a caller who is told of new rules and opens a connection at once
+// must not be refused.
+func letAge() { time.Sleep(3 * tick) }
+
 // ageOf is how long ago a connection's first packet came, at least. Nothing must
 // have been sent over it yet: until then the kernel counts the time since the last
 // data was sent from the third packet of the handshake (tcp_create_openreq_child).

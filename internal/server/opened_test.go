@@ -45,6 +45,32 @@ func TestAConnectionIsAsOldAsItsHandshakeAndNotAsItsAccept(t *testing.T) {
 	}
 }
 
+// A script that sets a profile and confirms it in the same breath is not refused.
+func TestAConnectionOpenedRightAfterTheAnswerIsYoungerThanTheRules(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for range 20 {
+		loaded := confirm.Boottime()
+		letAge()
+		client, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := openedOf(conn)
+		_, _ = client.Close(), conn.Close()
+		if at <= loaded {
+			t.Fatalf("it counts as opened %s before the rules were loaded", loaded-at)
+		}
+	}
+}
+
 func TestAConnectionOfUnknownAgeProvesNothing(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/waddle-social/waddle/internal/lab/pve"
+	"github.com/waddle-social/waddle/internal/server/listen/listentest"
 	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
@@ -206,14 +206,7 @@ func secretOf(token string) string {
 }
 
 // nobody is an address where nothing listens.
-func nobody(t *testing.T) string {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
+func nobody(t *testing.T) string { return listentest.Port(t, "127.0.0.1").String() }
 
 func (n *node) tokenThatExpired() string {
 	n.t.Helper()

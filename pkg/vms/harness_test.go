@@ -122,7 +122,7 @@ func (n *node) reached(client func(*rest.Options), driver func(*Options)) *Drive
 	n.t.Helper()
 	n.wire = newWire(n.t)
 	c := rest.Options{
-		URL: n.Server.URL(), ServerName: "pve", CAFile: n.CAFile(), Timeout: 20 * time.Second, Every: 8 * time.Millisecond, Wrap: n.wire.between,
+		URL: n.Server.URL(), ServerName: "pve", CAFile: n.CAFile(), Timeout: time.Minute, Every: 8 * time.Millisecond, Wrap: n.wire.between,
 		Token: func() (string, error) { return n.token, nil },
 	}
 	if client != nil {
@@ -183,7 +183,7 @@ func (n *node) try(method, path, body string) (data json.RawMessage, failed stri
 	if json.Unmarshal(data, &upid) != nil || !strings.HasPrefix(upid, "UPID:") {
 		return data, failed
 	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
 		var s struct{ Status, Exitstatus string }
 		raw, _ := n.ask("GET", "/nodes/pve/tasks/"+url.PathEscape(upid)+"/status", "")
 		if json.Unmarshal(raw, &s); s.Status == "stopped" {

@@ -75,9 +75,10 @@ func TestANumberThatIsUsedAgainAfterOurDeleteIsTheirs(t *testing.T) {
 func TestACallThatIsNotAnsweredInTimeIsLookedForAndNotRepeated(t *testing.T) {
 	for when, made := range map[string]bool{"before": false, "after": true} {
 		t.Run(when+" its work", func(t *testing.T) {
+			t.Parallel()
 			n := start(t, pve.Options{})
 			n.inject(pve.Fault{Kind: pve.FaultHTTP, Method: "POST", Path: "/nodes/pve/qemu", When: when, Delay: time.Minute, Times: 1})
-			d := n.over(func(o *rest.Options) { o.Timeout = 2 * time.Second })
+			d := n.over(func(o *rest.Options) { o.Timeout = 10 * time.Second })
 			_, err := d.Ensure(t.Context(), spec(110), Consent{})
 			if made && err != nil {
 				t.Errorf("it was done, and: %v", err)

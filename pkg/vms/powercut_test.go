@@ -19,7 +19,7 @@ import (
 func TestANodeThatLosesPowerAtAnyMomentIsFinishedByTheNextRun(t *testing.T) {
 	t.Parallel()
 	var cuts, unlocked atomic.Int64
-	t.Run("cuts", func(t *testing.T) {
+	cut := func(t *testing.T) {
 		for _, op := range []string{"vms:create", "vms:resize", "vms:start", "vms:delete", "vms:clone"} {
 			t.Run(op, func(t *testing.T) {
 				t.Parallel()
@@ -32,7 +32,12 @@ func TestANodeThatLosesPowerAtAnyMomentIsFinishedByTheNextRun(t *testing.T) {
 				}
 			})
 		}
-	})
+	}
+	for range 5 { // a slow machine cuts later than it is asked to, when the task has ended
+		if t.Run("cuts", cut); unlocked.Load() > 0 || t.Failed() {
+			break
+		}
+	}
 	if unlocked.Load() == 0 {
 		t.Error("no cut left a lock behind: they all came at the wrong moment")
 	}

@@ -77,7 +77,7 @@ func obey(path string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	_, err = d.EnsureAll(ctx, trio, Consent{})
 	return err

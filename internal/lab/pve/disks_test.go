@@ -84,7 +84,7 @@ func TestDeletingAVMFreesWhatItNamesAndOrphansWhenAsked(t *testing.T) {
 func TestAPowerCutInTheMiddleOfACreateLeavesTheLock(t *testing.T) {
 	o := options(t)
 	o.Timing = pve.Scaled(fast)
-	o.Timing.CopyPerGiB = 1e13 // the import takes 20 s
+	o.Timing.CopyPerGiB = 1e14 // the import takes 200 s
 	n := start(t, o)
 	n.image("talos.qcow2", 1)
 	a := n.call("POST", "/nodes/pve/qemu", body(100, nil))
@@ -94,7 +94,7 @@ func TestAPowerCutInTheMiddleOfACreateLeavesTheLock(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begun); took > 15*time.Second { // and not the 20 of the import
+	if took := time.Since(begun); took > 100*time.Second { // and not the 200 of the import
 		t.Errorf("closing took %s", took)
 	}
 	again, err := pve.Open(t.Context(), o)
@@ -133,7 +133,7 @@ func TestAnUploadGoesThroughTheClientLibrary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := task.Wait(t.Context(), 5*time.Millisecond, 10*time.Second); err != nil || !task.IsSuccessful {
+	if err := task.Wait(t.Context(), 5*time.Millisecond, time.Minute); err != nil || !task.IsSuccessful {
 		t.Fatalf("%v: %s", err, task.ExitStatus)
 	}
 	if iso, err := storage.ISO(t.Context(), "seed.iso"); err != nil || iso.Path != "/var/lib/vz/template/iso/seed.iso" {

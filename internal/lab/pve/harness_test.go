@@ -72,7 +72,7 @@ func client(t *testing.T, s *pve.Server) *http.Client {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: s.Node()}}, Timeout: 30 * time.Second}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: s.Node()}}, Timeout: 2 * time.Minute}
 }
 
 // answer is what a call said.
@@ -148,12 +148,12 @@ func (n *node) task(a answer) string {
 		n.t.Fatalf("no task: %d %s%v", a.status, a.Message, a.Errors)
 	}
 	path := "/nodes/pve/tasks/" + a.text() + "/status"
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
 		if m := n.ok("GET", path, "").object(); m["status"] == "stopped" {
 			return m["exitstatus"].(string)
 		}
 	}
-	n.t.Fatalf("task %s did not end within 30s", a.text())
+	n.t.Fatalf("task %s did not end within two minutes", a.text())
 	return ""
 }
 
@@ -258,12 +258,12 @@ func (n *node) create(vmid int, change map[string]any) {
 
 func await(t *testing.T, what string, there func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(3 * time.Millisecond) {
 		if there() {
 			return
 		}
 	}
-	t.Fatalf("%s did not come about within 20s", what)
+	t.Fatalf("%s did not come about within a minute", what)
 }
 
 // ticket sends a request without a body as the user of a ticket.

@@ -21,7 +21,7 @@ func TestTheClientLibraryTakesAVMFromItsImageToItsEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := task.Wait(ctx, 5*time.Millisecond, 20*time.Second); err != nil {
+		if err := task.Wait(ctx, 5*time.Millisecond, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		return task

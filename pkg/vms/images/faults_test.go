@@ -145,11 +145,16 @@ func without(privilege string) func(*world, *images.Image) {
 	}
 }
 
+// soonStalled has little patience with a server that falls silent.
+func soonStalled(wrong func(*world, *images.Image)) func(*world, *images.Image) {
+	return func(w *world, i *images.Image) { w.o.Stall = 300 * time.Millisecond; wrong(w, i) }
+}
+
 var cells = []cell{
 	{name: "the server hangs up once", wrong: once(cut)},
 	{name: "the server hangs up always", wrong: always(drip), says: "the server hung up before the end"},
-	{name: "the server falls silent once", wrong: once(stall)},
-	{name: "the server falls silent always", wrong: always(dripStall), says: "the server has sent nothing for 300ms"},
+	{name: "the server falls silent once", wrong: soonStalled(once(stall))},
+	{name: "the server falls silent always", wrong: soonStalled(always(dripStall)), says: "the server has sent nothing for 300ms"},
 	{name: "the server never answers", wrong: func(w *world, i *images.Image) { w.o.First = 200 * time.Millisecond; always(silent)(w, i) }, says: "the server has sent nothing for 200ms"},
 	{name: "the server is overloaded once", wrong: once(status(503, "text/plain", "busy"))},
 	{name: "the server is overloaded always", wrong: always(status(503, "text/plain", "busy")), says: "the server answers 503 Service Unavailable"},

@@ -168,7 +168,7 @@ func newWorld(t *testing.T) *world {
 	w.o = images.Options{
 		API: w.api, Node: node.Node(), Storage: "local", Dir: filepath.Join(w.dir, "downloads"), HTTP: w.web.Client(),
 		Records: &images.File{Path: filepath.Join(w.dir, "images.json")},
-		First:   2 * time.Second, Stall: 300 * time.Millisecond, Tries: 3, Pause: time.Millisecond,
+		First:   time.Minute, Stall: time.Minute, Tries: 3, Pause: time.Millisecond,
 		Free: func(string) (int64, error) { return 1 << 40, nil },
 	}
 	return w
