@@ -85,3 +85,43 @@ func TestASnapshotThatIsTakenWhileItsVolumeIsDeletedKeepsIt(t *testing.T) {
 		t.Errorf("left is %+v", v)
 	}
 }
+
+// TestTwoChangesOfOneVolumeAreBothAccountedFor: the first that ends says nothing
+// about the other, which is still under way.
+func TestTwoChangesOfOneVolumeAreBothAccountedFor(t *testing.T) {
+	ctx, h := context.Background(), newHost(t) // its pool has 64 GiB
+	b := h.ready()
+	volume := func(name string) zfs.Volume {
+		v, err := b.zfs.Root().Volume(root + "/v/" + name)
+		must(t, err)
+		return v
+	}
+	small, err := b.execute.Reserve(ctx, volume("data"), 8<<30)
+	must(t, err)
+	large, err := b.execute.Reserve(ctx, volume("data"), 40<<30)
+	must(t, err)
+	small(true)
+	if _, err := b.execute.Reserve(ctx, volume("other"), 30<<30); err == nil {
+		t.Fatal("8 GiB, 40 GiB and 30 GiB were promised of 64")
+	}
+	large(false)
+	settle, err := b.execute.Reserve(ctx, volume("other"), 30<<30)
+	must(t, err)
+	settle(false)
+}
+
+// TestAVolumeWhoseSpaceIsReservedOwesNothing: an older host may have such, and so
+// has who sets zvolEnableReservation.
+func TestAVolumeWhoseSpaceIsReservedOwesNothing(t *testing.T) {
+	ctx, h := context.Background(), newHost(t) // its pool has 64 GiB
+	b := h.ready()
+	v, err := b.zfs.Root().Volume(root + "/v/thick")
+	must(t, err)
+	_, err = b.zfs.Create(ctx, zfs.CreateVolumeSpec{Volume: v, Size: 40 << 30})
+	must(t, err)
+	s, err := b.Status(ctx)
+	must(t, err)
+	if len(s.Faults) != 0 || s.Available > 30<<30 {
+		t.Errorf("%d are available, and it is said: %v", s.Available, s.Faults)
+	}
+}

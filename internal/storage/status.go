@@ -120,7 +120,8 @@ func (b *Backend) count(ctx context.Context, s *Status) error {
 	for _, e := range w.entries {
 		s.Referenced += e.info.Referenced
 		s.Promised += e.info.VolumeSize
-		owed += e.info.VolumeSize - min(e.info.VolumeSize, e.info.Referenced)
+		// What is reserved is not among what is available.
+		owed += e.info.VolumeSize - min(e.info.VolumeSize, max(e.info.Referenced, e.info.RefReservation))
 	}
 	// With more promised than there is somebody has chosen that.
 	if owed > s.Available && b.policy.Overcommit <= 100 {

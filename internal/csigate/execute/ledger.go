@@ -3,6 +3,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,9 +24,9 @@ const fresh = 30 * time.Second
 type ledger struct {
 	e        *Executor
 	mu       sync.Mutex
-	promised map[string]uint64 // bytes by dataset
-	pending  map[string]uint64 // being made
-	capacity uint64            // bytes that the root can hold
+	promised map[string]uint64   // bytes by dataset
+	pending  map[string][]uint64 // being made or grown: a size for each change that is under way
+	capacity uint64              // bytes that the root can hold
 	read     time.Time
 }
 
@@ -47,35 +48,43 @@ func (l *ledger) reserve(ctx context.Context, n zfs.Name, size uint64) (settle f
 		return nil, err
 	}
 	name := n.String()
-	before, again := l.pending[name]
-	l.pending[name] = max(before, size)
+	l.pending[name] = append(l.pending[name], size)
 	return func(made bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if made {
 			l.promised[name] = max(l.promised[name], size)
 		}
-		if !again {
+		i := slices.Index(l.pending[name], size)
+		if l.pending[name] = slices.Delete(l.pending[name], i, i+1); len(l.pending[name]) == 0 {
 			delete(l.pending, name)
 		}
 	}, nil
 }
 
+// asked is the most that a change under way wants for name.
+func (l *ledger) asked(name string) uint64 {
+	if len(l.pending[name]) == 0 {
+		return 0
+	}
+	return slices.Max(l.pending[name])
+}
+
 // wrong says why size bytes cannot be promised to name; nil when they can.
 func (l *ledger) wrong(name string, size uint64) error {
 	p := l.e.o.Policy
-	if had := max(l.promised[name], l.pending[name]); size <= had {
+	if had := max(l.promised[name], l.asked(name)); size <= had {
 		return nil // nothing new is promised; a shrink is refused elsewhere
 	}
 	sum, count := uint64(0), 0
 	for other, bytes := range l.promised {
 		if other != name {
-			sum, count = sum+max(bytes, l.pending[other]), count+1
+			sum, count = sum+max(bytes, l.asked(other)), count+1
 		}
 	}
-	for other, bytes := range l.pending {
+	for other := range l.pending {
 		if _, known := l.promised[other]; other != name && !known {
-			sum, count = sum+bytes, count+1
+			sum, count = sum+l.asked(other), count+1
 		}
 	}
 	limit := l.capacity / 100 * p.Overcommit
@@ -133,7 +142,7 @@ func (l *ledger) refresh(ctx context.Context) error {
 		l.capacity = min(l.capacity, quota)
 	}
 	if l.pending == nil {
-		l.pending = map[string]uint64{}
+		l.pending = map[string][]uint64{}
 	}
 	return nil
 }
