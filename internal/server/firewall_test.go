@@ -262,7 +262,7 @@ func TestADamagedStateIsSaidAndChangesNothing(t *testing.T) {
 	w := withFirewall(t)
 	w.must(os.WriteFile(filepath.Join(w.firewallDir(), "state.json"), []byte("{"), 0o600))
 	c := w.root()
-	if f := c.do("GET", "/v1/firewall", "").firewall(); f.Damaged == "" || f.LiveProfile != "none" {
+	if f := c.do("GET", "/v1/firewall", "").firewall(); f.Damaged == "" || f.LiveProfile != "unknown" {
 		t.Errorf("%+v", f)
 	}
 	for _, call := range []string{`set {"profile":"open"}`, `confirm {"onTheConsole":true}`, `rollback {}`} {
