@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
@@ -61,9 +62,17 @@ type taskInfo struct {
 	UPID  string `json:"upid"`
 	Type  string `json:"type"`
 	ID    string `json:"id"`
-	User  string `json:"user"`
 	Start int64  `json:"starttime"`
 	End   int64  `json:"endtime"` // 0 while it runs
+}
+
+// user is who has started a task: a user, or a token. The list has both in one field of a task that runs, and in two
+// of one that has ended; the name of the task does not change.
+func (t taskInfo) user() string {
+	if parts := strings.Split(t.UPID, ":"); len(parts) > 7 {
+		return parts[7]
+	}
+	return ""
 }
 
 // tasks lists what our token has started for a VM, newest first.
@@ -80,7 +89,7 @@ func (d *Driver) tasks(ctx context.Context, id int, kind string) ([]taskInfo, er
 	if err := d.api.get(ctx, d.api.nodePath("/tasks?"+q.Encode()), &all); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(t taskInfo) bool { return t.User != user }), nil
+	return slices.DeleteFunc(all, func(t taskInfo) bool { return t.user() != user }), nil
 }
 
 const lost = 3 // how often a write that got no answer is looked for

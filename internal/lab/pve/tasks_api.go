@@ -9,10 +9,21 @@ import (
 
 func (t *task) show(node string) map[string]any {
 	m := map[string]any{"upid": t.UPID, "node": node, "pid": t.PID, "pstart": t.PStart, "starttime": t.Start.Unix(), "type": t.Type, "id": t.ID, "user": t.User}
-	if !t.End.IsZero() {
-		m["endtime"], m["status"] = t.End.Unix(), t.Exit
+	if t.End.IsZero() {
+		m["status"] = "RUNNING"
+		return m
 	}
+	m["endtime"], m["status"] = t.End.Unix(), t.Exit
+	t.splitUser(m)
 	return m
+}
+
+// splitUser: of a task that has ended, and of one that is asked for by itself, Proxmox tells user and token apart;
+// in the list those that run have both in one.
+func (t *task) splitUser(m map[string]any) {
+	if name, id, isToken := strings.Cut(t.User, "!"); isToken {
+		m["user"], m["tokenid"] = name, id
+	}
 }
 
 // own: one sees one's own tasks, also those of one's tokens; with Sys.Audit all.
@@ -48,9 +59,7 @@ func (s *Server) taskStatus(r *request) (any, error) {
 	if !t.End.IsZero() {
 		m["status"], m["exitstatus"] = "stopped", t.Exit
 	}
-	if name, id, isToken := strings.Cut(t.User, "!"); isToken {
-		m["user"], m["tokenid"] = name, id
-	}
+	t.splitUser(m)
 	return m, nil
 }
 
