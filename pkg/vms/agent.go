@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // Ping tells whether the guest agent of a VM of ours answers; no answer is an error
@@ -59,8 +61,8 @@ func (d *Driver) Interfaces(ctx context.Context, name string) ([]Interface, erro
 			Name string `json:"name"`
 			MAC  string `json:"hardware-address"`
 			IPs  []struct {
-				Address string `json:"ip-address"`
-				Prefix  int    `json:"prefix"`
+				Address string   `json:"ip-address"`
+				Prefix  rest.Int `json:"prefix"`
 			} `json:"ip-addresses"`
 		} `json:"result"`
 	}
@@ -78,7 +80,7 @@ func (d *Driver) Interfaces(ctx context.Context, name string) ([]Interface, erro
 		one := Interface{Name: i.Name, MAC: i.MAC, Addresses: []netip.Prefix{}}
 		for _, ip := range i.IPs {
 			if addr, err := netip.ParseAddr(ip.Address); err == nil {
-				one.Addresses = append(one.Addresses, netip.PrefixFrom(addr, ip.Prefix))
+				one.Addresses = append(one.Addresses, netip.PrefixFrom(addr, int(ip.Prefix)))
 			}
 		}
 		all = append(all, one)
@@ -114,13 +116,13 @@ func (d *Driver) Exec(ctx context.Context, name string, command []string, input 
 			body["input-data"] = characters(input)
 		}
 		var started struct {
-			PID int `json:"pid"`
+			PID rest.Int `json:"pid"`
 		}
 		if _, err := d.api.send(ctx, http.MethodPost, d.agentPath(rec, "exec"), body, &started); err != nil {
 			return err
 		}
 		var err error
-		out, err = d.awaitExec(ctx, rec, started.PID)
+		out, err = d.awaitExec(ctx, rec, int(started.PID))
 		return err
 	})
 	return out, err
@@ -130,19 +132,19 @@ func (d *Driver) awaitExec(ctx context.Context, rec Record, pid int) (Output, er
 	pause := d.o.Poll / 8
 	for {
 		var s struct {
-			Exited   truth  `json:"exited"`
-			Code     int    `json:"exitcode"`
-			Signal   int    `json:"signal"`
-			Out      string `json:"out-data"`
-			Err      string `json:"err-data"`
-			OutTrunc truth  `json:"out-truncated"`
-			ErrTrunc truth  `json:"err-truncated"`
+			Exited   truth    `json:"exited"`
+			Code     rest.Int `json:"exitcode"`
+			Signal   rest.Int `json:"signal"`
+			Out      string   `json:"out-data"`
+			Err      string   `json:"err-data"`
+			OutTrunc truth    `json:"out-truncated"`
+			ErrTrunc truth    `json:"err-truncated"`
 		}
 		if err := d.api.get(ctx, fmt.Sprintf("%s?pid=%d", d.agentPath(rec, "exec-status"), pid), &s); err != nil {
 			return Output{}, err
 		}
 		if s.Exited {
-			return Output{Exit: s.Code, Signal: s.Signal, Out: bytesIn(s.Out), Err: bytesIn(s.Err), Truncated: bool(s.OutTrunc || s.ErrTrunc)}, nil
+			return Output{Exit: int(s.Code), Signal: int(s.Signal), Out: bytesIn(s.Out), Err: bytesIn(s.Err), Truncated: bool(s.OutTrunc || s.ErrTrunc)}, nil
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return Output{}, fmt.Errorf("process %d in the guest goes on: %w", pid, err)

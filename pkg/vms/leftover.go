@@ -105,7 +105,7 @@ func (d *Driver) interrupted(ctx context.Context, rec Record) error {
 		return err
 	}
 	for _, t := range all {
-		if t.End != 0 && !time.Unix(t.Start, 0).Before(rec.Made.Truncate(time.Second)) {
+		if t.End != 0 && !time.Unix(int64(t.Start), 0).Before(rec.Made.Truncate(time.Second)) {
 			return nil
 		}
 	}

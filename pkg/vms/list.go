@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // VM is a VM as lists show it, of whoever.
@@ -37,18 +39,18 @@ func (v VM) String() string {
 var kinds = map[string]string{"qemu": "VM", "lxc": "container"}
 
 type listed struct {
-	VMID     int    `json:"vmid"`
-	Name     string `json:"name"`
-	Node     string `json:"node"`
-	Type     string `json:"type"`
-	Status   string `json:"status"`
-	Lock     string `json:"lock"`
-	Tags     string `json:"tags"`
-	MaxMem   int64  `json:"maxmem"`
-	MaxCPU   float64
-	CPUs     float64 `json:"cpus"`
-	Uptime   int64   `json:"uptime"`
-	Template int     `json:"template"`
+	VMID     rest.Int `json:"vmid"`
+	Name     string   `json:"name"`
+	Node     string   `json:"node"`
+	Type     string   `json:"type"`
+	Status   string   `json:"status"`
+	Lock     string   `json:"lock"`
+	Tags     string   `json:"tags"`
+	MaxMem   rest.Int `json:"maxmem"`
+	MaxCPU   rest.Int `json:"maxcpu"`
+	CPUs     rest.Int `json:"cpus"`
+	Uptime   rest.Int `json:"uptime"`
+	Template rest.Int `json:"template"`
 }
 
 // List returns the VMs and containers of the cluster that the token may see, by
@@ -65,11 +67,11 @@ func (d *Driver) List(ctx context.Context) ([]VM, error) {
 	byID := map[int]listed{}
 	for _, v := range cluster {
 		v.CPUs = v.MaxCPU
-		byID[v.VMID] = v
+		byID[int(v.VMID)] = v
 	}
 	for _, v := range node {
 		v.Node, v.Type = d.o.Node, "qemu"
-		byID[v.VMID] = v
+		byID[int(v.VMID)] = v
 	}
 	all := make([]VM, 0, len(byID))
 	for _, v := range byID {
@@ -93,15 +95,15 @@ func (d *Driver) show(v listed) (VM, error) {
 			return VM{}, err
 		}
 	}
-	return VM{ID: v.VMID, Name: v.Name, Node: v.Node, Type: v.Type, Status: v.Status, Lock: v.Lock, Tags: tags, Memory: v.MaxMem,
-		Cores: int(v.CPUs), Uptime: v.Uptime, Template: v.Template == 1,
-		Ours: there && rec.ID == v.VMID && slices.Contains(tags, d.o.Tag)}, nil
+	return VM{ID: int(v.VMID), Name: v.Name, Node: v.Node, Type: v.Type, Status: v.Status, Lock: v.Lock, Tags: tags, Memory: int64(v.MaxMem),
+		Cores: int(v.CPUs), Uptime: int64(v.Uptime), Template: v.Template == 1,
+		Ours: there && rec.ID == int(v.VMID) && slices.Contains(tags, d.o.Tag)}, nil
 }
 
 // free tells whether nothing in the cluster has a number. Lists leave out what the
 // token may not see; this does not.
 func (d *Driver) free(ctx context.Context, id int) (bool, error) {
-	var got string
+	var got rest.Int // a number that came as a text goes back as one, or not
 	err := d.api.get(ctx, "/cluster/nextid?"+url.Values{"vmid": {strconv.Itoa(id)}}.Encode(), &got)
 	if Is(err, KindTaken) {
 		return false, nil

@@ -40,7 +40,10 @@ func (d *Driver) look(ctx context.Context, s Spec) (*plan, *vm, error) {
 		return nil, nil, d.taken(ctx, s)
 	}
 	v, err := d.read(ctx, id)
-	if Is(err, KindGone) { // a container has its number by now
+	if Is(err, KindGone) { // a container has its number by now, or it went just now
+		if err := d.isFree(ctx, s); err != nil {
+			return nil, nil, err
+		}
 		return d.lookAbsent(ctx, s, rec, there)
 	}
 	if err != nil {
@@ -64,11 +67,10 @@ func (d *Driver) look(ctx context.Context, s Spec) (*plan, *vm, error) {
 
 // lookAbsent: the VM is to be made.
 func (d *Driver) lookAbsent(ctx context.Context, s Spec, rec Record, there bool) (*plan, *vm, error) {
-	if free, err := d.free(ctx, s.ID); err != nil || !free {
-		if err == nil {
-			err = d.taken(ctx, s)
+	if there && rec.ID != s.ID {
+		if err := d.isFree(ctx, s); err != nil {
+			return nil, nil, err
 		}
-		return nil, nil, err
 	}
 	if err := d.unique(ctx, s); err != nil {
 		return nil, nil, err
@@ -81,6 +83,15 @@ func (d *Driver) lookAbsent(ctx context.Context, s Spec, rec Record, there bool)
 		x.Note = "it was made before and somebody deleted it"
 	}
 	return &plan{found: Finding{Differences: []Difference{x}}}, nil, nil
+}
+
+// isFree refuses a number that something has.
+func (d *Driver) isFree(ctx context.Context, s Spec) error {
+	free, err := d.free(ctx, s.ID)
+	if err == nil && !free {
+		err = d.taken(ctx, s)
+	}
+	return err
 }
 
 // taken is the error for a number that another VM has.

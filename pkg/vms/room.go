@@ -6,14 +6,16 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 type storageStatus struct {
-	Content string `json:"content"`
-	Avail   int64  `json:"avail"` // bytes
-	Enabled int    `json:"enabled"`
-	Active  int    `json:"active"`
-	Type    string `json:"type"`
+	Content string   `json:"content"`
+	Avail   rest.Int `json:"avail"` // bytes
+	Enabled rest.Int `json:"enabled"`
+	Active  rest.Int `json:"active"`
+	Type    string   `json:"type"`
 }
 
 // room looks, before anything is made, whether the storages are there, take what is
@@ -58,7 +60,7 @@ func (d *Driver) fits(ctx context.Context, storage, content string, gib int64) e
 		return fail(KindStorage, nil, hints[KindStorage], "storage %s is disabled, or not mounted", storage)
 	case !slices.Contains(strings.Split(st.Content, ","), content):
 		return fail(KindContent, nil, hints[KindContent], "storage %s does not take %s, only %s", storage, content, st.Content)
-	case st.Avail < gib<<30:
+	case int64(st.Avail) < gib<<30:
 		return fail(KindFull, nil, hints[KindFull], "storage %s has %d GiB free, and the disks take %d GiB", storage, st.Avail>>30, gib)
 	}
 	return nil

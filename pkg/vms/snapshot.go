@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/waddle-social/waddle/pkg/vms/rest"
 )
 
 // Snapshot is a state of a VM that it can go back to.
@@ -30,11 +32,11 @@ func (d *Driver) Snapshots(ctx context.Context, name string) ([]Snapshot, error)
 		return nil, tried(err, "list the snapshots of VM %s", name)
 	}
 	var raw []struct {
-		Name        string `json:"name"`
-		Description string `json:"description"`
-		Parent      string `json:"parent"`
-		VMState     int    `json:"vmstate"`
-		Time        int64  `json:"snaptime"`
+		Name        string   `json:"name"`
+		Description string   `json:"description"`
+		Parent      string   `json:"parent"`
+		VMState     rest.Int `json:"vmstate"`
+		Time        rest.Int `json:"snaptime"`
 	}
 	if err := d.api.get(ctx, d.api.nodePath(d.vmPath(rec.ID, "/snapshot")), &raw); err != nil {
 		return nil, tried(err, "list the snapshots of VM %s", name)
@@ -42,7 +44,7 @@ func (d *Driver) Snapshots(ctx context.Context, name string) ([]Snapshot, error)
 	all := []Snapshot{}
 	for _, s := range raw {
 		if s.Name != "current" { // the state of now
-			all = append(all, Snapshot{Name: s.Name, Description: s.Description, Parent: s.Parent, Memory: s.VMState == 1, Taken: time.Unix(s.Time, 0).UTC()})
+			all = append(all, Snapshot{Name: s.Name, Description: s.Description, Parent: s.Parent, Memory: s.VMState == 1, Taken: time.Unix(int64(s.Time), 0).UTC()})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Snapshot) int { return a.Taken.Compare(b.Taken) })

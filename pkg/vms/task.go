@@ -59,11 +59,11 @@ func (d *Driver) run(ctx context.Context, w write) error {
 
 // taskInfo is a task as the node's list has it.
 type taskInfo struct {
-	UPID  string `json:"upid"`
-	Type  string `json:"type"`
-	ID    string `json:"id"`
-	Start int64  `json:"starttime"`
-	End   int64  `json:"endtime"` // 0 while it runs
+	UPID  string   `json:"upid"`
+	Type  string   `json:"type"`
+	ID    string   `json:"id"`
+	Start rest.Int `json:"starttime"`
+	End   rest.Int `json:"endtime"` // 0 while it runs
 }
 
 // user is who has started a task: a user, or a token. The list has both in one field of a task that runs, and in two

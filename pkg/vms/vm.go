@@ -109,7 +109,7 @@ type pendingOption struct {
 	Key     string          `json:"key"`
 	Value   json.RawMessage `json:"value"`
 	Pending json.RawMessage `json:"pending"`
-	Delete  int             `json:"delete"`
+	Delete  rest.Int        `json:"delete"`
 }
 
 // readStale looks at what the cloud-init drive has in an older version. Only a guest

@@ -153,6 +153,9 @@ func (s *Server) state(v *vm) map[string]any {
 		m["status"], m["pid"], m["uptime"] = "running", v.Run.PID, int(s.now().Sub(v.Run.Since).Seconds())
 		m["mem"], m["cpu"] = v.memory()/4, 0.02
 	}
+	if n := v.Config["vcpus"]; n != "" { // from the configuration as it is: Perl may tell a number as the text that it was read as
+		m["cpus"] = n
+	}
 	if v.template() {
 		m["template"] = 1
 	}
