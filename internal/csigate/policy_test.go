@@ -218,16 +218,19 @@ func TestWhatTheDriverDidNotMakeIsNotItsToDestroy(t *testing.T) {
 	taken(v, "nightly")
 	portal, err := iscsi.ParsePortal(w.d.Portal)
 	must(t, err)
-	i, err := w.iscsi.Base().Target("scratch")
-	must(t, err)
-	_, err = w.iscsi.Ensure(ctx, iscsi.Target{IQN: i, Portals: []iscsi.Portal{portal}, Attributes: map[string]string{"generate_node_acls": "1"},
-		LUNs: []iscsi.LUN{{Backstore: iscsi.Backstore{Device: w.zfs.Device(operators)}}}})
-	must(t, err)
+	for asset, v := range map[string]zfs.Volume{"scratch": operators, "data": made("DATA", property("waddle:export=on"))} {
+		i, err := w.iscsi.Base().Target(asset)
+		must(t, err)
+		_, err = w.iscsi.Ensure(ctx, iscsi.Target{IQN: i, Portals: []iscsi.Portal{portal}, Attributes: map[string]string{"generate_node_acls": "1"},
+			LUNs: []iscsi.LUN{{Backstore: iscsi.Backstore{Device: w.zfs.Device(v)}}}})
+		must(t, err)
+	}
 
 	before := w.state()
 	for name, command := range map[string]string{
 		"an operator's volume":                       "/sbin/zfs destroy -r -f -p " + root + "/v/scratch",
 		"its target":                                 w.d.DeleteTarget("scratch"),
+		"the target of one in capitals":              w.d.DeleteTarget("DATA"),
 		"its snapshots":                              "/sbin/zfs destroy -f -p " + root + "/v/scratch@%",
 		"an operator's snapshot":                     "/sbin/zfs destroy -r -f -p -d " + root + "/v/scratch@before-upgrade",
 		"an operator's snapshot of a claim's":        "/sbin/zfs destroy -r -f -p -d " + root + "/v/pvc-1@nightly",
@@ -252,7 +255,7 @@ func TestWhatTheDriverDidNotMakeIsNotItsToDestroy(t *testing.T) {
 	for _, id := range []string{"pvc-1", "pvc-2", "pvc-3", "scratch-not", "pvc-none"} {
 		must(t, w.d.DeleteVolume(id))
 	}
-	if volumes, targets, _ := w.left(); volumes != 2 || targets != 1 {
+	if volumes, targets, _ := w.left(); volumes != 3 || targets != 2 {
 		t.Errorf("%d volumes and %d targets are left:\n%s", volumes, targets, w.state())
 	}
 }

@@ -236,8 +236,11 @@ func (s *Service) turn(ctx context.Context, restored *bool) time.Duration {
 		s.goesOn(conflicts)
 	default:
 		if err := s.note(p); err != nil {
-			s.failed(err)
-			return again
+			if identityOf(s.inUse(p)) != identityOf(p) { // who comes after a kill would look for the wrong ones
+				s.failed(err)
+				return again
+			}
+			s.o.Log.Warn("the record of what the storage is served with is older than the document", "error", err)
 		}
 	}
 	b, err := s.open(now)

@@ -173,3 +173,32 @@ func TestAPoolThatIsNotImportedYetIsNoReasonToForgetItsVolumes(t *testing.T) {
 		t.Errorf("it was followed: %+v", conflicts)
 	}
 }
+
+// TestAFullDiskKeepsNoVolumeFromBeingExported: the record of an edited document
+// cannot be written then.
+func TestAFullDiskKeepsNoVolumeFromBeingExported(t *testing.T) {
+	ctx, h := context.Background(), newHost(t)
+	s := h.service()
+	stop := h.run(s)
+	must(t, s.ApplyDataset(ctx, h.doc, false))
+	must(t, s.ApplyTarget(ctx, h.doc, false))
+	b, err := s.Backend()
+	must(t, err)
+	must(t, h.driver(b).CreateVolume("pvc-1", size))
+	before := h.tree.String()
+	stop()
+	h.boot()
+	h.doc = h.edited(func(s *platform.Storage) { s.MaxVolumes = 7 })
+	h.seam = func(op string) error {
+		if op == "storage:served" {
+			return errors.New("no space left on device")
+		}
+		return nil
+	}
+	again := h.service()
+	h.run(again)
+	h.served(again, anyhow)
+	if h.tree.String() != before {
+		t.Errorf("after a boot:\n%s\nwas\n%s", h.tree, before)
+	}
+}

@@ -39,6 +39,9 @@ func (e *Executor) destroy(ctx context.Context, c grammar.Destroy) Answer {
 	}
 	if c.Recursive {
 		if err := e.driversOwn(ctx, o, t); err != nil {
+			if v, is := e.volume(o); is == nil && o.IsVolume() {
+				e.departing.clear(Asset(v)) // it stays, and stays repaired
+			}
 			return failed(err)
 		}
 	}

@@ -115,12 +115,6 @@ func (e *Executor) deleteTarget(ctx context.Context, c grammar.DeleteTarget) Ans
 	if err := e.ofVolume(ctx, iqn, c.Asset); err != nil {
 		return failed(err)
 	}
-	// Its destroy, which comes next, would be refused.
-	if n, err := e.o.ZFS.Root().Name(e.layout.Volumes() + "/" + c.Asset); err == nil {
-		if err := e.notOperators(ctx, n); err != nil {
-			return failed(err)
-		}
-	}
 	e.departing.mark(c.Asset)
 	err = e.o.ISCSI.Delete(context.WithoutCancel(ctx), iqn, false)
 	if errors.Is(err, iscsi.ErrInUse) {
@@ -134,7 +128,8 @@ func (e *Executor) deleteTarget(ctx context.Context, c grammar.DeleteTarget) Ans
 }
 
 // ofVolume refuses to take away a target whose device is not that of one of the
-// driver's volumes, such as one that an older host keeps right below the root.
+// driver's volumes, such as one that an older host keeps right below the root, or
+// an operator's: its destroy, which comes next, would be refused.
 func (e *Executor) ofVolume(ctx context.Context, iqn iscsi.IQN, asset string) error {
 	s, err := e.o.ISCSI.Show(ctx, iqn)
 	if errors.Is(err, iscsi.ErrNotExist) {
@@ -151,6 +146,16 @@ func (e *Executor) ofVolume(ctx context.Context, iqn iscsi.IQN, asset string) er
 	for _, l := range s.LUNs {
 		if l.Device != "" && strings.ToLower(strings.TrimPrefix(l.Device, folder)) != asset {
 			return grammar.Refuse("target %s exports %s, which is not a volume of %s; see: waddle storage show", iqn, l.Device, e.layout.Volumes())
+		}
+		if l.Device == "" {
+			continue
+		}
+		n, err := e.o.ZFS.Root().Name(e.layout.Volumes() + "/" + strings.TrimPrefix(l.Device, folder))
+		if err != nil {
+			return err
+		}
+		if err := e.notOperators(ctx, n); err != nil {
+			return err
 		}
 	}
 	return nil
