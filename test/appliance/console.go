@@ -87,7 +87,7 @@ func (c *console) Close() error { return c.file.Close() }
 
 // PanicError says that the guest's kernel panicked. Under software emulation
 // that can be the emulator's fault: with QEMU 7.2 and two CPUs about one start
-// in 160 ended in "Oops: int3".
+// in 160 ended in "Oops: int3", which is why the guest has one.
 type PanicError struct {
 	Line    string // what the kernel said
 	Console string // the file with all that it said
